@@ -1,0 +1,9 @@
+//! nginx's command line, processes, signals, pid files, socket inheritance and drain, without nginx.
+//!
+//! [`machine`] is pure: three resumable machines that decide what nginx would do next. [`os`] carries it
+//! out on Linux. The laboratory's model runs the same machines on a simulated kernel.
+
+pub mod cli;
+
+/// Turns this process into the stamped fake nginx if its executable carries a stamp; returns otherwise.
+pub fn run_if_stamped() {}

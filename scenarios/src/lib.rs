@@ -1,0 +1,11 @@
+//! The laboratory: what can go wrong with an upgrade, tried on purpose, and judged from the trace alone.
+//!
+//! ```text
+//! scenario file ── parse ─▶ Scenario ── drive (a world) ─▶ Trace ── check ─▶ Findings ─▶ Verdict ── render ─▶ Report
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod runbook;
+pub mod scenario;
+pub mod trace;
