@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod live;
 pub mod runbook;
 pub mod scenario;
 pub mod trace;
