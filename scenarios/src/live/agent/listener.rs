@@ -5,17 +5,32 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::proc;
+use super::socket_diag::SocketDiag;
 
-/// The listening sockets of this network namespace, by inode.
-pub(super) fn all() -> BTreeMap<u64, String> {
-    let mut found = BTreeMap::new();
-    for table in ["tcp", "tcp6"] {
-        let text = fs::read_to_string(format!("/proc/self/net/{table}")).unwrap_or_default();
-        found.extend(text.lines().skip(1).filter_map(internet));
+/// The listening sockets of this network namespace.
+pub(super) struct Sockets(Option<SocketDiag>);
+
+impl Sockets {
+    /// Ready to be asked.
+    pub(super) fn new() -> Self {
+        Self(SocketDiag::open().ok())
     }
-    let text = fs::read_to_string("/proc/self/net/unix").unwrap_or_default();
-    found.extend(text.lines().skip(1).filter_map(unix));
-    found
+
+    /// All of them, by inode.
+    pub(super) fn all(&self) -> BTreeMap<u64, String> {
+        let asked = self.0.as_ref().and_then(|diag| diag.listeners().ok());
+        let mut found = asked.unwrap_or_else(from_tables);
+        let text = fs::read_to_string("/proc/self/net/unix").unwrap_or_default();
+        found.extend(text.lines().skip(1).filter_map(unix));
+        found
+    }
+}
+
+/// What a kernel without sock_diag says.
+fn from_tables() -> BTreeMap<u64, String> {
+    let table = |name| fs::read_to_string(format!("/proc/self/net/{name}")).unwrap_or_default();
+    let texts = [table("tcp"), table("tcp6")];
+    texts.iter().flat_map(|text| text.lines().skip(1).filter_map(internet)).collect()
 }
 
 /// The sockets of `all` that `pid` holds, by address; true if one of its epoll sets watches it.
@@ -80,11 +95,14 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn a_listener_of_this_process_is_found_and_nobody_accepts_from_it() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let held = held_by(std::process::id(), &all());
-        assert_eq!(held.get(&address), Some(&false));
+    fn a_listener_of_this_process_is_found_both_ways_and_nobody_accepts_from_it() {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(any) else { continue };
+            let address = listener.local_addr().unwrap().to_string();
+            for all in [SocketDiag::open().unwrap().listeners().unwrap(), from_tables()] {
+                assert_eq!(held_by(std::process::id(), &all).get(&address), Some(&false), "{address}");
+            }
+        }
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(super) struct Observer {
     paths: Paths,
     tail: Tail,
     pid_files: PidFiles,
+    sockets: listener::Sockets,
     moments: Moments,
     versions: BTreeMap<FileId, String>,
     binary: Option<String>,
@@ -65,6 +66,7 @@ impl Observer {
             paths: paths.clone(),
             tail: Tail::new(&paths.log),
             pid_files: PidFiles::new(paths),
+            sockets: listener::Sockets::new(),
             moments: Moments::default(),
             versions: BTreeMap::new(),
             binary: None,
@@ -95,8 +97,11 @@ impl Observer {
 
     /// Takes in what changed in the world's folders.
     pub(super) fn folders_changed(&mut self, changes: &[Change]) {
+        // In their order: nginx writes its pid file before it logs its workers.
         for Change { name, is_removal } in changes {
-            self.read_log();
+            if self.paths.log.file_name().is_some_and(|log| log == name.as_str()) {
+                self.read_log();
+            }
             for (file, content) in self.pid_files.changes(name, *is_removal) {
                 self.note(What::PidFile { file, content });
             }
@@ -104,7 +109,6 @@ impl Observer {
                 self.look_at_binary();
             }
         }
-        self.read_log();
     }
 
     /// Takes in the log's new lines.
@@ -297,7 +301,7 @@ impl Observer {
     }
 
     fn look_at_listeners(&mut self) {
-        let all = listener::all();
+        let all = self.sockets.all();
         let mut seen = Vec::new();
         for (&pid, process) in self.processes.iter_mut().filter(|(_, process)| process.is_alive()) {
             let mut held = listener::held_by(pid, &all);
