@@ -13,3 +13,4 @@ pub mod live;
 pub mod runbook;
 pub mod scenario;
 pub mod trace;
+pub mod verdict;
