@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::scenario::{Scenario, Subject, WorldKind};
 use crate::trace::{self, Event, Header, Trace, What};
-use crate::{catalogue, live, scenario};
+use crate::{catalogue, live, scenario, verdict};
 
 /// Runs failure scenarios against an upgrade procedure.
 #[derive(Debug, Parser)]
@@ -91,6 +91,8 @@ fn run(
         trace::write(&trace, File::create(path)?)?;
     }
     summary(&trace, io::stdout().lock())?;
+    let judged = verdict::judge(&scenario, &trace);
+    writeln!(io::stdout(), "{judged:#?}")?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
     match subject {
         Subject::Orchestrator { arguments } => {
             let mut words: Vec<String> = arguments.iter().map(|word| fill(word, &values)).collect();
+            let text = format!("oldbin {}", arguments.join(" "));
             let is_upgrade = words.first().is_some_and(|word| word == "upgrade");
             let mut give = |option: &str, value: &str| {
                 if !words.iter().any(|word| word == option) {
@@ -27,12 +28,11 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
                 }
             };
             give("--pid-file", &values["pid"]);
-            give("--binary", &values["binary"]);
             if is_upgrade {
+                give("--binary", &values["binary"]);
                 give("--new", &values["new"]);
             }
             give("--state-dir", &world.paths.state.to_string_lossy());
-            let text = format!("oldbin {} --json", words.join(" "));
             let mut command = Command::new("/proc/self/exe");
             command.arg0("oldbin").arg(OLDBIN).args(words).arg("--json");
             Ok(claim::of_oldbin(&step(world, &text, &mut command)?))
