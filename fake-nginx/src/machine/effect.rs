@@ -50,13 +50,8 @@ pub enum Notice {
 /// What `-v`, `-V`, `-h` and `-T` print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Print {
-    /// The version, and what was asked for besides.
-    Version {
-        /// `-V`
-        configure: bool,
-        /// `-h`
-        help: bool,
-    },
+    /// The version, the configure arguments, the usage: what was asked for.
+    Version,
     /// Every file of the configuration, on standard output.
     Dump {
         /// Which configuration.
@@ -257,6 +252,8 @@ pub enum Effect {
     Parse(Conn),
     /// Make the answer to the request that was found, answered by [`Reply::Answer`].
     Respond {
+        /// By which configuration.
+        conf: ConfId,
         /// Whose.
         conn: Conn,
         /// How many requests it has brought.

@@ -26,6 +26,7 @@ mod init_cycle;
 mod line;
 mod master;
 mod names;
+pub mod pid_file;
 mod signal;
 mod start_up;
 mod worker;

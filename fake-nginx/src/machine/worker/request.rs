@@ -141,12 +141,12 @@ impl Worker {
     }
 
     fn respond(&mut self, conn: Conn) -> Option<Effect> {
-        let (now_ms, is_draining) = (self.now_ms, self.is_exiting);
+        let (conf, now_ms, is_draining) = (self.cycle.conf, self.now_ms, self.is_exiting);
         let Some(connection) = self.connection(conn) else { return self.to(Step::Ready) };
         connection.requests += 1;
         connection.start_ms = now_ms;
         let requests = connection.requests;
-        self.act(conn, Act::Answered, Effect::Respond { conn, requests, is_draining })
+        self.act(conn, Act::Answered, Effect::Respond { conf, conn, requests, is_draining })
     }
 
     fn answered(&mut self, conn: Conn, reply: &Reply) -> Option<Effect> {
