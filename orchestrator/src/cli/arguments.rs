@@ -102,6 +102,7 @@ impl Pace {
             drain_within_ms: self.drain_within,
             probes: self.probe.clone(),
             may_drop_listeners: self.drop_listeners,
+            is_way_back: false,
         }
     }
 }

@@ -27,7 +27,6 @@ macro_rules! expect {
     ($reply:expr, $pattern:pat => $value:expr) => {
         match $reply {
             $pattern => Ok($value),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other reply is the host's mistake")]
             other => unreachable!("not an answer to this call: {other:?}"),
         }
     };
@@ -59,10 +58,8 @@ pub trait HostExt: Host {
         master: &Identity,
         listeners: Option<&[u64]>,
     ) -> Result<Option<Generation>, HostError> {
-        let call = Call::LookAtGeneration {
-            master: master.clone(),
-            listeners: listeners.map(<[u64]>::to_vec),
-        };
+        let call =
+            Call::LookAtGeneration { master: master.clone(), listeners: listeners.map(<[u64]>::to_vec) };
         expect!(self.call(call)?, Reply::Generation(generation) => generation)
     }
 
