@@ -1,6 +1,7 @@
 //! Live worlds, on real releases of nginx: what is seen, what is ended, and what is left behind.
 //!
 //! The laboratory's helpers are this executable itself, so it has a `main` of its own.
+#![expect(clippy::unwrap_used, reason = "a test with a main of its own is a test too")]
 
 mod kill;
 mod story;

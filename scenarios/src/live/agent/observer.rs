@@ -269,6 +269,8 @@ impl Observer {
 
     /// Looks at `/proc`, and decides when to look again.
     pub(super) fn look(&mut self) {
+        // What is seen there has a reason, and nginx has logged it before.
+        self.read_log();
         let mut is_unsettled = false;
         for (pid, parent) in proc::descendants(self.own) {
             if let Some(process) = self.processes.get_mut(&pid).filter(|process| process.is_alive()) {
