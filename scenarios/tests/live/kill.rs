@@ -83,7 +83,9 @@ fn an_ordinary_user_can_do_it_too() {
     }
     let temp = TempDir::new().unwrap();
     let executable = temp.path().join("laboratory");
-    fs::copy("/proc/self/exe", &executable).unwrap();
+    // By a child: a fork of another test's thread would keep the file open for writing, and it could not be run.
+    let own = std::env::current_exe().unwrap();
+    assert!(Command::new("cp").args([&own, &executable]).status().unwrap().success());
     for path in [temp.path(), &executable] {
         std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     }

@@ -220,7 +220,9 @@ impl Observer {
         for pid in std::mem::take(&mut self.unwatched) {
             let handle =
                 Pid::from_raw(pid.cast_signed()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-            let is_ours = self.is_of_world(pid) || proc::doing(pid).is_some_and(|doing| doing.state == 'Z');
+            // Not somebody who got the number later. What nginx executes may be a script, so its child is ours.
+            let is_known = |pid| pid == self.own || self.processes.contains_key(&pid);
+            let is_ours = self.is_of_world(pid) || proc::parent(pid).is_some_and(is_known);
             match handle.filter(|_| is_ours) {
                 None => self.died(pid, None),
                 Some(handle) => {
