@@ -42,7 +42,8 @@ struct Content {
 /// An answer without bytes means that nginx closes without one.
 #[must_use]
 pub fn respond(conf: &Conf, listen: usize, request: &Request, context: &Context) -> Answer {
-    let Some(target) = target::split(&request.target) else { return refuse(conf, listen, 400, context) };
+    let target = target::split(&request.target).filter(|_| request.version > 9 || request.method == "GET");
+    let Some(target) = target else { return refuse_as(request.version, conf, listen, 400, context) };
     let server = route::server(conf, listen, context.local, request.host.as_deref());
     let Some(server) = server else { return silence(444) };
     let scope = Scope {
@@ -68,6 +69,11 @@ pub fn respond(conf: &Conf, listen: usize, request: &Request, context: &Context)
 /// closes.
 #[must_use]
 pub fn refuse(conf: &Conf, listen: usize, status: u16, context: &Context) -> Answer {
+    // Not 1.1: it must not be kept alive.
+    refuse_as(10, conf, listen, status, context)
+}
+
+fn refuse_as(version: u8, conf: &Conf, listen: usize, status: u16, context: &Context) -> Answer {
     let Some(server) = route::server(conf, listen, context.local, None) else { return silence(status) };
     if SILENT.contains(&status) {
         return silence(status);
@@ -75,8 +81,7 @@ pub fn refuse(conf: &Conf, listen: usize, status: u16, context: &Context) -> Ans
     let request = Request {
         method: "GET".to_owned(),
         target: b"/".to_vec(),
-        // Not 1.1: it must not be kept alive.
-        version: 10,
+        version,
         headers: Vec::new(),
         host: None,
         body: Body::None,
@@ -168,7 +173,7 @@ fn server_header(place: &Location, scope: &Scope<'_>) -> String {
 /// By the extension of the path, or the default.
 fn content_type(place: &Location, path: &[u8]) -> String {
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    let dot = name.iter().rposition(|&byte| byte == b'.');
+    let dot = name.iter().rposition(|&byte| byte == b'.').filter(|&dot| dot > 0);
     let extension = dot.map(|dot| String::from_utf8_lossy(&name[dot + 1..]).to_ascii_lowercase());
     let known = place.types.iter().find(|(known, _)| Some(known) == extension.as_ref());
     known.map_or_else(|| place.default_type.clone(), |(_, kind)| kind.clone())
