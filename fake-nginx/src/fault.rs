@@ -130,7 +130,7 @@ fn expected(argument: &str) -> &'static str {
 fn did_you_mean(name: &str) -> String {
     let nearest = ALL.iter().map(|fault| (distance(name, fault.name), fault.name)).min();
     match nearest {
-        Some((steps, nearest)) if steps <= nearest.len() / 2 => format!(", did you mean \"{nearest}\"?"),
+        Some((steps, nearest)) if steps <= nearest.len() / 2 => format!(" (did you mean \"{nearest}\"?)"),
         _ => String::new(),
     }
 }
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn errors_say_what_would_be_right() {
         let error = |text: &str| text.parse::<Fault>().unwrap_err().to_string();
-        insta::assert_snapshot!(error("exit-at-start status=1"), @r#"there is no fault "exit-at-start", did you mean "exits-at-start"?; there are: exits-at-start, loads-then-fails, loads-then-serves"#);
+        insta::assert_snapshot!(error("exit-at-start status=1"), @r#"there is no fault "exit-at-start" (did you mean "exits-at-start"?); there are: exits-at-start, loads-then-fails, loads-then-serves"#);
         insta::assert_snapshot!(error("xyz"), @r#"there is no fault "xyz"; there are: exits-at-start, loads-then-fails, loads-then-serves"#);
         insta::assert_snapshot!(error("exits-at-start"), @r#"the fault "exits-at-start" needs status=...; write for example "exits-at-start status=1""#);
         insta::assert_snapshot!(error("exits-at-start status=256"), @r#""256" is no status: give an exit status from 0 to 255"#);

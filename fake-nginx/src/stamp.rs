@@ -80,6 +80,24 @@ impl Stamp {
         }
     }
 
+    /// A faultless `version` as built with `arguments` of nginx's configure script: `--prefix=`, `--conf-path=`,
+    /// `--pid-path=` and `--error-log-path=` count, and `-V` tells them all.
+    #[must_use]
+    pub fn configured(version: Version, arguments: &str) -> Self {
+        let mut stamp = Self::new(version);
+        arguments.clone_into(&mut stamp.configure_arguments);
+        for word in arguments.split_whitespace() {
+            match word.split_once('=') {
+                Some(("--prefix", path)) => stamp.prefix = format!("{}/", path.trim_end_matches('/')).into(),
+                Some(("--conf-path", path)) => stamp.conf = path.into(),
+                Some(("--pid-path", path)) => stamp.pid = path.into(),
+                Some(("--error-log-path", path)) => stamp.error_log = path.into(),
+                _ => {}
+            }
+        }
+        stamp
+    }
+
     /// What it does differently from other releases.
     #[must_use]
     pub fn profile(&self) -> Profile {

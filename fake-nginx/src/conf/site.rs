@@ -210,8 +210,9 @@ fn locations(
     let mut finished: Vec<Location> = Vec::new();
     for frame in frames {
         let Some(place) = frame.place else { continue };
+        // `/a` and `^~ /a` are one place, `= /a` is another.
         if !matches!(place.matches, LocationMatch::Named(_))
-            && finished.iter().any(|known| is_same_place(&known.matches, &place.matches))
+            && finished.iter().any(|known| known.matches == place.matches)
         {
             return Err((format!("duplicate location \"{}\"", place.matches.text()), place.at));
         }
@@ -221,11 +222,6 @@ fn locations(
         finished.push(settings.finish(place.matches, nested, profile));
     }
     Ok(finished)
-}
-
-/// `/a` and `^~ /a` are one place, `= /a` is another.
-fn is_same_place(one: &LocationMatch, two: &LocationMatch) -> bool {
-    one == two
 }
 
 fn server_name(written: &str) -> ServerName {
