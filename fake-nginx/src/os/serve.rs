@@ -8,8 +8,8 @@ use std::rc::Rc;
 use nix::unistd::Uid;
 use rustix::io::Errno;
 
-use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::worker::WorkerSockets;
+use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::{clock, process};
 use crate::http::Context;
 use crate::machine::{ConfId, Conn, Effect, Reply, Slot};
@@ -21,8 +21,9 @@ impl World {
         let worker = worker.as_mut().expect("only a process that entered a worker's life serves");
         match *effect {
             Effect::Watch { fd, index, exclusive } => {
-                let watched =
-                    listeners.get(fd).map_or(Err(Errno::BADF), |socket| worker.watch(socket, index, exclusive));
+                let watched = listeners
+                    .get(fd)
+                    .map_or(Err(Errno::BADF), |socket| worker.watch(socket, index, exclusive));
                 self.called("epoll_ctl(1)", watched)
             }
             Effect::Unwatch(fd) => {
@@ -45,9 +46,7 @@ impl World {
             Effect::Respond { conf, conn, requests, is_draining } => {
                 self.respond(conf, conn, requests, is_draining)
             }
-            Effect::Send { conn, from, bytes_max } => {
-                Reply::Sent(worker.client(conn).send(from, bytes_max))
-            }
+            Effect::Send { conn, from, bytes_max } => Reply::Sent(worker.client(conn).send(from, bytes_max)),
             Effect::ShutdownWrite(conn) => rustix_reply(worker.shutdown_write(conn)),
             Effect::Close(conn) => {
                 worker.close(conn);
