@@ -122,16 +122,14 @@ impl InitCycle {
     pub(super) fn next(&mut self, reply: Reply) -> Progress {
         let mut reply = reply;
         loop {
-            match self.step {
-                Step::Finished => {
-                    return Progress::Done(self.new.take().expect("a finished cycle was read"));
-                }
-                Step::GivenUp => return Progress::Failed,
-                step => {
-                    if let Some(effect) = self.advance(step, reply) {
-                        return Progress::Do(effect);
-                    }
-                }
+            if self.step == Step::Finished {
+                return Progress::Done(self.new.take().expect("a finished cycle was read"));
+            }
+            if self.step == Step::GivenUp {
+                return Progress::Failed;
+            }
+            if let Some(effect) = self.advance(self.step, reply) {
+                return Progress::Do(effect);
             }
             reply = Reply::Done;
         }
@@ -276,9 +274,9 @@ impl InitCycle {
     }
 
     fn logs_open(&mut self, reply: &Reply) -> Option<Effect> {
-        match *reply {
-            Reply::FailedAt(path, errno) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
-            _ => self.to(Step::Match),
+        match reply.failure() {
+            Some((path, errno)) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
+            None => self.to(Step::Match),
         }
     }
 
@@ -387,11 +385,9 @@ impl InitCycle {
 
     fn old_unlinked(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
         let address = self.old[usize::from(at)].address;
-        match *reply {
-            Reply::Failed(errno) => {
-                self.log(Step::CloseOld(at + 1), Line::UnlinkSocketFailed { address, errno })
-            }
-            _ => self.to(Step::CloseOld(at + 1)),
+        match reply.outcome() {
+            Err(errno) => self.log(Step::CloseOld(at + 1), Line::UnlinkSocketFailed { address, errno }),
+            Ok(()) => self.to(Step::CloseOld(at + 1)),
         }
     }
 

@@ -157,11 +157,10 @@ impl Master {
     }
 
     pub(super) fn reopened(&mut self, reply: &Reply) -> Option<Turn> {
-        match *reply {
-            Reply::FailedAt(path, errno) => {
-                self.log(Step::At(Point::ReopenTell), Line::OpenFailed { path, errno })
-            }
-            _ => self.to(Step::At(Point::ReopenTell)),
+        let next = Step::At(Point::ReopenTell);
+        match reply.failure() {
+            Some((path, errno)) => self.log(next, Line::OpenFailed { path, errno }),
+            None => self.to(next),
         }
     }
 

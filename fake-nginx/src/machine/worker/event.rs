@@ -72,7 +72,7 @@ impl Worker {
             Ready::Channel => self.go(Step::Channel, Effect::ReadChannel),
             Ready::Listener(index) => self.accept(index),
             Ready::Connection { conn, readable, writable, finished } => {
-                let Some(connection) = self.connection(conn) else { return None };
+                let connection = self.connection(conn)?;
                 connection.is_readable |= readable;
                 connection.is_writable |= writable;
                 connection.has_finished |= finished;

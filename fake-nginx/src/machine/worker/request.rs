@@ -49,10 +49,10 @@ impl Worker {
             Act::Answered => self.answered(conn, reply),
             Act::Send => self.send(conn),
             Act::Sent { asked } => self.sent(conn, asked, reply),
-            Act::Peeked => match reply {
-                Reply::Received(Received::End | Received::Reset) => self.close(conn),
-                _ => self.to(Step::Ready),
-            },
+            Act::Peeked => {
+                let is_gone = matches!(reply, Reply::Received(Received::End | Received::Reset));
+                if is_gone { self.close(conn) } else { self.to(Step::Ready) }
+            }
             Act::Next => self.next_request(conn, reply),
             Act::Linger => self.linger(conn),
             Act::Discarded => self.discarded(conn, reply),
