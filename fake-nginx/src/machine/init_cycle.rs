@@ -40,7 +40,6 @@ pub(super) enum Occasion {
 
 /// What comes of it.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a return value that is taken apart at once")]
 pub(super) enum Progress {
     Do(Effect),
     Done(Cycle),
@@ -314,21 +313,17 @@ impl InitCycle {
         let is_test = self.is_test();
         let new = self.new.as_mut().expect("the configuration was read before");
         let listening = &mut new.listening[usize::from(at)];
-        match *reply {
-            Reply::Fd(fd) => {
-                listening.fd = Some(fd);
-                self.to(Step::Open { round, at: at + 1, failed })
-            }
-            Reply::SocketFailed(_, Errno::EADDRINUSE) if is_test => {
-                self.to(Step::Open { round, at: at + 1, failed })
-            }
-            Reply::SocketFailed(call, errno) => {
-                let (address, backlog) = (listening.address, listening.backlog);
-                let line = Line::SocketFailed { call, address, backlog, errno };
-                self.log(Step::NotOpened { round, at, errno }, line)
-            }
-            _ => unanswered(&self.step, reply),
+        let next = Step::Open { round, at: at + 1, failed };
+        if let Reply::Fd(fd) = *reply {
+            listening.fd = Some(fd);
+            return self.to(next);
         }
+        let &Reply::SocketFailed(call, errno) = reply else { unanswered(&self.step, reply) };
+        if is_test && errno == Errno::EADDRINUSE {
+            return self.to(next);
+        }
+        let (address, backlog) = (listening.address, listening.backlog);
+        self.log(Step::NotOpened { round, at, errno }, Line::SocketFailed { call, address, backlog, errno })
     }
 
     fn round_over(&mut self, round: u8, failed: bool) -> Option<Effect> {

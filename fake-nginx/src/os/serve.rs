@@ -16,6 +16,7 @@ use crate::machine::{ConfId, Conn, Effect, Reply, Slot};
 
 impl World {
     /// What only workers do.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`perform` carries all other effects out itself")]
     pub(super) fn serve(&mut self, effect: &Effect) -> Reply {
         let Self { worker, listeners, channels, clock, slot, .. } = self;
         let worker = worker.as_mut().expect("only a process that entered a worker's life serves");
