@@ -460,3 +460,19 @@ pub enum Reply {
     /// What was sent.
     Sent(Sent),
 }
+
+impl Reply {
+    /// Of an act that may fail without more than an error number.
+    #[track_caller]
+    pub(super) fn outcome(&self) -> Result<(), Errno> {
+        if let Self::Failed(errno) = *self {
+            return Err(errno);
+        }
+        if *self == Self::Done { Ok(()) } else { unreachable!("an act is done or fails, not {self:?}") }
+    }
+
+    /// Of an act on files: which one failed.
+    pub(super) fn failure(&self) -> Option<(PathId, Errno)> {
+        if let Self::FailedAt(path, errno) = *self { Some((path, errno)) } else { None }
+    }
+}

@@ -40,7 +40,6 @@ pub(super) enum Occasion {
 
 /// What comes of it.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a return value that is taken apart at once")]
 pub(super) enum Progress {
     Do(Effect),
     Done(Cycle),
@@ -122,16 +121,14 @@ impl InitCycle {
     pub(super) fn next(&mut self, reply: Reply) -> Progress {
         let mut reply = reply;
         loop {
-            match self.step {
-                Step::Finished => {
-                    return Progress::Done(self.new.take().expect("a finished cycle was read"));
-                }
-                Step::GivenUp => return Progress::Failed,
-                step => {
-                    if let Some(effect) = self.advance(step, reply) {
-                        return Progress::Do(effect);
-                    }
-                }
+            if self.step == Step::Finished {
+                return Progress::Done(self.new.take().expect("a finished cycle was read"));
+            }
+            if self.step == Step::GivenUp {
+                return Progress::Failed;
+            }
+            if let Some(effect) = self.advance(self.step, reply) {
+                return Progress::Do(effect);
             }
             reply = Reply::Done;
         }
@@ -157,9 +154,7 @@ impl InitCycle {
                 self.to(if again { next } else { Step::Undo(0) })
             }
             Step::RoundOver { round, failed } => self.round_over(round, failed),
-            Step::Again { round } => {
-                self.go(Step::Round(round + 1), Effect::Pause { for_ms: BIND_PAUSE_MS })
-            }
+            Step::Again { round } => self.go(Step::Round(round + 1), Effect::Pause { for_ms: BIND_PAUSE_MS }),
             Step::Adjust(at) => self.adjust(at),
             Step::Stderr => {
                 let conf = self.cycle().conf;
@@ -259,9 +254,7 @@ impl InitCycle {
     fn pid_written(&mut self, reply: &Reply) -> Option<Effect> {
         let file = PidFile::Normal(self.cycle().pid);
         match (reply, self.old_cycle) {
-            (&Reply::Failed(errno), _) => {
-                self.log_old(Step::GivenUp, Line::PidOpenFailed { file, errno })
-            }
+            (&Reply::Failed(errno), _) => self.log_old(Step::GivenUp, Line::PidOpenFailed { file, errno }),
             (_, Some((_, old))) => self.go(Step::PidUnlinked, Effect::UnlinkPid(old)),
             (_, None) => {
                 let conf = self.cycle().conf;
@@ -280,9 +273,9 @@ impl InitCycle {
     }
 
     fn logs_open(&mut self, reply: &Reply) -> Option<Effect> {
-        match *reply {
-            Reply::FailedAt(path, errno) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
-            _ => self.to(Step::Match),
+        match reply.failure() {
+            Some((path, errno)) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
+            None => self.to(Step::Match),
         }
     }
 
@@ -320,21 +313,17 @@ impl InitCycle {
         let is_test = self.is_test();
         let new = self.new.as_mut().expect("the configuration was read before");
         let listening = &mut new.listening[usize::from(at)];
-        match *reply {
-            Reply::Fd(fd) => {
-                listening.fd = Some(fd);
-                self.to(Step::Open { round, at: at + 1, failed })
-            }
-            Reply::SocketFailed(_, Errno::EADDRINUSE) if is_test => {
-                self.to(Step::Open { round, at: at + 1, failed })
-            }
-            Reply::SocketFailed(call, errno) => {
-                let (address, backlog) = (listening.address, listening.backlog);
-                let line = Line::SocketFailed { call, address, backlog, errno };
-                self.log(Step::NotOpened { round, at, errno }, line)
-            }
-            _ => unanswered(&self.step, reply),
+        let next = Step::Open { round, at: at + 1, failed };
+        if let Reply::Fd(fd) = *reply {
+            listening.fd = Some(fd);
+            return self.to(next);
         }
+        let &Reply::SocketFailed(call, errno) = reply else { unanswered(&self.step, reply) };
+        if is_test && errno == Errno::EADDRINUSE {
+            return self.to(next);
+        }
+        let (address, backlog) = (listening.address, listening.backlog);
+        self.log(Step::NotOpened { round, at, errno }, Line::SocketFailed { call, address, backlog, errno })
     }
 
     fn round_over(&mut self, round: u8, failed: bool) -> Option<Effect> {
@@ -359,7 +348,8 @@ impl InitCycle {
             return self.to(Step::Adjust(at + 1));
         };
         let before = self.old.iter().find(|old| old.fd == Some(fd));
-        let backlog = Some(listening.backlog).filter(|&backlog| before.is_none_or(|old| old.backlog != backlog));
+        let backlog =
+            Some(listening.backlog).filter(|&backlog| before.is_none_or(|old| old.backlog != backlog));
         let reuseport = listening.worker.is_some() && before.is_none_or(|old| old.worker.is_none());
         if backlog.is_none() && !reuseport {
             return self.to(Step::Adjust(at + 1));
@@ -390,11 +380,9 @@ impl InitCycle {
 
     fn old_unlinked(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
         let address = self.old[usize::from(at)].address;
-        match *reply {
-            Reply::Failed(errno) => {
-                self.log(Step::CloseOld(at + 1), Line::UnlinkSocketFailed { address, errno })
-            }
-            _ => self.to(Step::CloseOld(at + 1)),
+        match reply.outcome() {
+            Err(errno) => self.log(Step::CloseOld(at + 1), Line::UnlinkSocketFailed { address, errno }),
+            Ok(()) => self.to(Step::CloseOld(at + 1)),
         }
     }
 

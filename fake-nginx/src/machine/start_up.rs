@@ -152,7 +152,16 @@ impl StartUp {
                 self.go(Step::LogOpen, Effect::OpenBuiltInLog)
             }
             Step::LogOpen => self.log_open(&reply),
-            Step::Environment | Step::Invalid | Step::Name { .. } | Step::Named { .. } => self.inherit(reply),
+            Step::Environment => self.inherit(reply),
+            Step::Invalid => match self.invalid.take() {
+                Some((text, ends)) => self.log(Step::Name { at: 0 }, Line::InvalidInherited { text, ends }),
+                None => self.to(Step::Name { at: 0 }),
+            },
+            Step::Name { at } => match self.inherited_fd(at) {
+                Some(fd) => self.go(Step::Named { at }, Effect::NameOfSocket(fd)),
+                None => self.to(Step::Fault),
+            },
+            Step::Named { at } => self.named(at, &reply),
             Step::Fault | Step::FaultOver => self.fault(),
             Step::Cycle => self.make_cycle(reply),
             Step::TestTold => self.test_told(),
@@ -205,27 +214,11 @@ impl StartUp {
     }
 
     fn inherit(&mut self, reply: Reply) -> Option<Effect> {
-        match self.step {
-            Step::Environment => match reply {
-                Reply::Inherited(None) => self.to(Step::Fault),
-                Reply::Inherited(Some(Inherited { text, sockets, invalid })) => {
-                    self.inherited = Some(sockets);
-                    self.invalid = invalid;
-                    self.log(Step::Invalid, Line::UsingInherited { text })
-                }
-                _ => unanswered(&self.step, &reply),
-            },
-            Step::Invalid => match self.invalid.take() {
-                Some((text, ends)) => self.log(Step::Name { at: 0 }, Line::InvalidInherited { text, ends }),
-                None => self.to(Step::Name { at: 0 }),
-            },
-            Step::Name { at } => match self.inherited_fd(at) {
-                Some(fd) => self.go(Step::Named { at }, Effect::NameOfSocket(fd)),
-                None => self.to(Step::Fault),
-            },
-            Step::Named { at } => self.named(at, &reply),
-            _ => None,
-        }
+        let Reply::Inherited(inherited) = reply else { unanswered(&self.step, &reply) };
+        let Some(Inherited { text, sockets, invalid }) = inherited else { return self.to(Step::Fault) };
+        self.inherited = Some(sockets);
+        self.invalid = invalid;
+        self.log(Step::Invalid, Line::UsingInherited { text })
     }
 
     fn inherited_fd(&self, at: u8) -> Option<Fd> {
@@ -234,34 +227,31 @@ impl StartUp {
 
     fn named(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
         let fd = self.inherited_fd(at).expect("a socket that was just asked for its name");
-        match *reply {
-            Reply::Failed(errno) => {
-                self.log(Step::Name { at: at + 1 }, Line::GetsocknameFailed { fd, errno })
-            }
-            Reply::Socket(named) => {
-                self.listening.push(Listening {
-                    listen: 0,
-                    address: named.address,
-                    is_unix: named.is_unix,
-                    worker: None,
-                    backlog: INHERITED_BACKLOG,
-                    client_header_timeout_ms: 0,
-                    fd: Some(fd),
-                    is_inherited: true,
-                });
-                self.to(Step::Name { at: at + 1 })
-            }
-            _ => unanswered(&self.step, reply),
+        if let Reply::Failed(errno) = *reply {
+            return self.log(Step::Name { at: at + 1 }, Line::GetsocknameFailed { fd, errno });
         }
+        let &Reply::Socket(named) = reply else { unanswered(&self.step, reply) };
+        self.listening.push(Listening {
+            listen: 0,
+            address: named.address,
+            is_unix: named.is_unix,
+            worker: None,
+            backlog: INHERITED_BACKLOG,
+            client_header_timeout_ms: 0,
+            fd: Some(fd),
+            is_inherited: true,
+        });
+        self.to(Step::Name { at: at + 1 })
     }
 
     /// The fault of the stamp, at the place where the configuration is read, and only where it would serve.
     fn fault(&mut self) -> Option<Effect> {
         let fault = self.plan.fault.filter(|_| self.plan.purpose == Purpose::Run);
         match (self.step, fault) {
-            (Step::Fault, Some(Fault::LoadsThenFails { load_ms, .. } | Fault::LoadsThenServes { load_ms })) => {
-                self.go(Step::FaultOver, Effect::Pause { for_ms: load_ms })
-            }
+            (
+                Step::Fault,
+                Some(Fault::LoadsThenFails { load_ms, .. } | Fault::LoadsThenServes { load_ms }),
+            ) => self.go(Step::FaultOver, Effect::Pause { for_ms: load_ms }),
             (_, Some(Fault::ExitsAtStart { status } | Fault::LoadsThenFails { status, .. })) => {
                 self.exit(status)
             }
@@ -303,12 +293,10 @@ impl StartUp {
 
     fn test_told(&mut self) -> Option<Effect> {
         let conf = self.cycle().conf;
-        match self.plan.purpose {
-            Purpose::Test { dump: true, .. } => {
-                self.go(Step::Exiting(0), Effect::Print(Print::Dump { conf }))
-            }
-            _ => self.exit(0),
+        if matches!(self.plan.purpose, Purpose::Test { dump: true, .. }) {
+            return self.go(Step::Exiting(0), Effect::Print(Print::Dump { conf }));
         }
+        self.exit(0)
     }
 
     fn signal(&mut self, reply: &Reply) -> Option<Effect> {
@@ -408,8 +396,6 @@ impl StartUp {
 const INHERITED_BACKLOG: i32 = 511;
 
 fn pid(step: Step, reply: &Reply) -> Pid {
-    match *reply {
-        Reply::Pid(pid) => pid,
-        _ => unanswered(&step, reply),
-    }
+    let &Reply::Pid(pid) = reply else { unanswered(&step, reply) };
+    pid
 }

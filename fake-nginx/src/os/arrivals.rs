@@ -26,7 +26,10 @@ extern "C" fn store(number: libc::c_int, info: *mut libc::siginfo_t, _context: *
     let sender = if info.is_null() { 0 } else { unsafe { (*info).si_pid() } };
     let place = COUNT.fetch_add(1, Ordering::SeqCst);
     if let Some(stored) = STORED.get(place) {
-        stored.store((u64::from(sender.unsigned_abs()) << 8) | u64::from(number.unsigned_abs()), Ordering::SeqCst);
+        stored.store(
+            (u64::from(sender.unsigned_abs()) << 8) | u64::from(number.unsigned_abs()),
+            Ordering::SeqCst,
+        );
     }
 }
 
@@ -43,11 +46,13 @@ pub(super) fn install_handlers() {
     }
 }
 
-/// Rust ignores SIGPIPE before `main`; nginx starts with what it was given, as good as always the default.
-pub(super) fn restore_sigpipe() {
+/// Undoes what Rust's runtime does to signals before `main`: it ignores PIPE, and catches SEGV and BUS.
+pub(super) fn undo_runtime() {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the default action runs no code of ours.
-    unsafe { nix::sys::signal::sigaction(NixSignal::SIGPIPE, &default) }.expect("SIGPIPE can be reset");
+    for signal in [NixSignal::SIGPIPE, NixSignal::SIGSEGV, NixSignal::SIGBUS] {
+        // SAFETY: the default action runs no code of ours.
+        unsafe { nix::sys::signal::sigaction(signal, &default) }.expect("these signals can be reset");
+    }
 }
 
 fn handled() -> impl Iterator<Item = NixSignal> {

@@ -64,7 +64,8 @@ impl Channels {
 
     /// Writes a command to a slot's channel.
     pub(super) fn tell(&self, to: Slot, command: Command) -> Result<(), Errno> {
-        let channel = self.channels.get(&to).and_then(|channel| channel.master.as_ref()).ok_or(Errno::BADF)?;
+        let channel =
+            self.channels.get(&to).and_then(|channel| channel.master.as_ref()).ok_or(Errno::BADF)?;
         let message = encode(command);
         let passed: Vec<BorrowedFd<'_>> = match command {
             Command::OpenChannel(slot) => self.channels.get(&slot).and_then(|it| it.master.as_ref()),

@@ -65,11 +65,8 @@ pub(super) fn pause(for_ms: u64) {
     let mut rest = Duration::from_millis(for_ms);
     while !rest.is_zero() {
         let request = rustix::thread::Timespec::try_from(rest).expect("a pause of less than an age");
-        match rustix::thread::nanosleep(&request) {
-            rustix::thread::NanosleepRelativeResult::Interrupted(left) => {
-                rest = Duration::try_from(left).unwrap_or_default();
-            }
-            _ => return,
-        }
+        let slept = rustix::thread::nanosleep(&request);
+        let rustix::thread::NanosleepRelativeResult::Interrupted(left) = slept else { return };
+        rest = Duration::try_from(left).unwrap_or_default();
     }
 }

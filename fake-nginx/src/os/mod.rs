@@ -8,8 +8,8 @@
 
 mod arrivals;
 mod channels;
-mod clock;
 mod client;
+mod clock;
 mod environment;
 mod files;
 mod listeners;

@@ -95,7 +95,6 @@ pub(super) fn become_user(user: &User) -> Result<(), (String, Errno)> {
     let name = CString::new(user.name.as_str()).unwrap_or_default();
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     unistd::setgid(gid).map_err(|errno| (format!("setgid({gid})"), errno))?;
-    unistd::initgroups(&name, gid)
-        .map_err(|errno| (format!("initgroups({}, {gid})", user.name), errno))?;
+    unistd::initgroups(&name, gid).map_err(|errno| (format!("initgroups({}, {gid})", user.name), errno))?;
     unistd::setuid(uid).map_err(|errno| (format!("setuid({uid})"), errno))
 }

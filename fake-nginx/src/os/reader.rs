@@ -44,10 +44,8 @@ impl Reader {
 
     /// Reads the file as it is now.
     pub(super) fn read(&mut self, names: &mut Names) -> ConfRead {
-        let mut line = |message: &Message| Line::Said {
-            level: message.level,
-            text: names.text(&message.text),
-        };
+        let mut line =
+            |message: &Message| Line::Said { level: message.level, text: names.text(&message.text) };
         match conf::load(&self.from) {
             Err(error) => {
                 let said = error.warnings.iter().chain([&error.message]).map(&mut line).collect();

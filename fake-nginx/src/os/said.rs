@@ -45,7 +45,9 @@ impl World {
             Print::Dump { conf } => {
                 let mut dump = Vec::new();
                 for file in &self.reader.conf(conf).files {
-                    dump.extend_from_slice(format!("# configuration file {}:\n", file.path.display()).as_bytes());
+                    dump.extend_from_slice(
+                        format!("# configuration file {}:\n", file.path.display()).as_bytes(),
+                    );
                     dump.extend_from_slice(&file.content);
                     dump.push(b'\n');
                 }

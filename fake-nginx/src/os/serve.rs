@@ -8,21 +8,23 @@ use std::rc::Rc;
 use nix::unistd::Uid;
 use rustix::io::Errno;
 
-use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::worker::WorkerSockets;
+use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::{clock, process};
 use crate::http::Context;
 use crate::machine::{ConfId, Conn, Effect, Reply, Slot};
 
 impl World {
     /// What only workers do.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`perform` carries all other effects out itself")]
     pub(super) fn serve(&mut self, effect: &Effect) -> Reply {
         let Self { worker, listeners, channels, clock, slot, .. } = self;
         let worker = worker.as_mut().expect("only a process that entered a worker's life serves");
         match *effect {
             Effect::Watch { fd, index, exclusive } => {
-                let watched =
-                    listeners.get(fd).map_or(Err(Errno::BADF), |socket| worker.watch(socket, index, exclusive));
+                let watched = listeners
+                    .get(fd)
+                    .map_or(Err(Errno::BADF), |socket| worker.watch(socket, index, exclusive));
                 self.called("epoll_ctl(1)", watched)
             }
             Effect::Unwatch(fd) => {
@@ -45,9 +47,7 @@ impl World {
             Effect::Respond { conf, conn, requests, is_draining } => {
                 self.respond(conf, conn, requests, is_draining)
             }
-            Effect::Send { conn, from, bytes_max } => {
-                Reply::Sent(worker.client(conn).send(from, bytes_max))
-            }
+            Effect::Send { conn, from, bytes_max } => Reply::Sent(worker.client(conn).send(from, bytes_max)),
             Effect::ShutdownWrite(conn) => rustix_reply(worker.shutdown_write(conn)),
             Effect::Close(conn) => {
                 worker.close(conn);

@@ -62,8 +62,7 @@ impl WorkerSockets {
         });
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS_MAX];
         let count = arrivals::wait_events(self.epoll.as_fd(), &mut events, timeout_ms);
-        let ready: SmallVec<_> =
-            events[..count].iter().map(|event| ready(event.u64, event.events)).collect();
+        let ready: SmallVec<_> = events[..count].iter().map(|event| ready(event.u64, event.events)).collect();
         Reply::Events { now_ms: clock.now_ms(), arrivals: arrivals::take(), ready }
     }
 

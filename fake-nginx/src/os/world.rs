@@ -20,9 +20,7 @@ use super::title::Room;
 use super::worker::WorkerSockets;
 use super::{arrivals, files, process};
 use crate::conf::Address;
-use crate::machine::{
-    ConfId, Effect, Errno, Named, Names, Pid, PidFile, Reply, Slot, Title, inherited,
-};
+use crate::machine::{ConfId, Effect, Errno, Named, Names, Pid, PidFile, Reply, Slot, Title, inherited};
 use crate::options::Options;
 use crate::release::Profile;
 use crate::stamp::Stamp;
@@ -51,7 +49,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(stamp: Stamp, options: Options, argv: Vec<OsString>) -> Self {
-        arrivals::restore_sigpipe();
+        arrivals::undo_runtime();
         let environment = Environment::take();
         let mut names = Names::default();
         names.argv0 = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
@@ -136,9 +134,7 @@ impl World {
                 Ok(read) => Reply::PidRead(read.map_err(|text| self.names.text(&text))),
                 Err(error) => Reply::Failed(io_errno(&error)),
             },
-            Effect::RenameToOldbin(path) => {
-                io_reply(files::rename_oldbin(self.names.path_of(path), false))
-            }
+            Effect::RenameToOldbin(path) => io_reply(files::rename_oldbin(self.names.path_of(path), false)),
             Effect::RenameBack(path) => io_reply(files::rename_oldbin(self.names.path_of(path), true)),
             Effect::UnlinkPid(file) => io_reply(fs::remove_file(self.pid_file(file))),
             Effect::LookAtSystem => self.look_at_system(),
@@ -212,9 +208,7 @@ impl World {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, 0));
         let os = nix::sys::utsname::uname().map_or_else(
             |_| String::new(),
-            |name| {
-                format!("{} {}", name.sysname().to_string_lossy(), name.release().to_string_lossy())
-            },
+            |name| format!("{} {}", name.sysname().to_string_lossy(), name.release().to_string_lossy()),
         );
         Reply::System { os: self.names.text(&os), soft, hard }
     }

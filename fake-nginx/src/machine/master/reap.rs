@@ -106,11 +106,9 @@ impl Master {
             self.is_noaccepting = false;
         }
         let next = reap(Step::Forget { slot });
-        match *reply {
-            Reply::Failed(errno) => {
-                self.log(next, Line::RenameBackAfterExitFailed { path: self.cycle.pid, errno })
-            }
-            _ => self.to(next),
+        match reply.outcome() {
+            Err(errno) => self.log(next, Line::RenameBackAfterExitFailed { path: self.cycle.pid, errno }),
+            Ok(()) => self.to(next),
         }
     }
 

@@ -60,11 +60,9 @@ impl Master {
             Step::Channel { slot, kind, then } => {
                 self.go(spawn(Step::Fork { slot, kind, then }), Effect::OpenChannel(Slot(slot)))
             }
-            Step::Fork { slot, kind, then } => match *reply {
-                Reply::Failed(errno) => {
-                    self.log(spawn(Step::Failed { then }), Line::ChannelFailed { kind, errno })
-                }
-                _ => self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork),
+            Step::Fork { slot, kind, then } => match reply.outcome() {
+                Err(errno) => self.log(spawn(Step::Failed { then }), Line::ChannelFailed { kind, errno }),
+                Ok(()) => self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork),
             },
             Step::Forked { slot, kind, then } => self.forked(slot, kind, then, reply),
             Step::CloseChannel { slot, then } => {
@@ -72,10 +70,10 @@ impl Master {
             }
             Step::Failed { then } => self.not_spawned(then),
             Step::Pass { slot, to, then } => self.pass(slot, to, then),
-            Step::NotExecuted => match *reply {
-                Reply::Failed(errno) => self.log(spawn(Step::Quit), Line::ExecFailed { errno }),
-                _ => unanswered(&step, reply),
-            },
+            Step::NotExecuted => {
+                let &Reply::Failed(errno) = reply else { unanswered(&step, reply) };
+                self.log(spawn(Step::Quit), Line::ExecFailed { errno })
+            }
             Step::Quit => self.go(spawn(Step::Quit), Effect::Exit(1)),
         }
     }

@@ -157,11 +157,10 @@ impl Master {
     }
 
     pub(super) fn reopened(&mut self, reply: &Reply) -> Option<Turn> {
-        match *reply {
-            Reply::FailedAt(path, errno) => {
-                self.log(Step::At(Point::ReopenTell), Line::OpenFailed { path, errno })
-            }
-            _ => self.to(Step::At(Point::ReopenTell)),
+        let next = Step::At(Point::ReopenTell);
+        match reply.failure() {
+            Some((path, errno)) => self.log(next, Line::OpenFailed { path, errno }),
+            None => self.to(next),
         }
     }
 
@@ -177,9 +176,7 @@ impl Master {
         let path = self.cycle.pid;
         let failed = Step::Upgrade(Upgrade::Failed);
         match (step, reply) {
-            (Upgrade::Rename, _) => {
-                self.go(Step::Upgrade(Upgrade::Renamed), Effect::RenameToOldbin(path))
-            }
+            (Upgrade::Rename, _) => self.go(Step::Upgrade(Upgrade::Renamed), Effect::RenameToOldbin(path)),
             (Upgrade::Renamed, &Reply::Failed(errno)) => {
                 self.log(failed, Line::RenameBeforeExecFailed { path, errno })
             }

@@ -72,7 +72,7 @@ impl Worker {
             Ready::Channel => self.go(Step::Channel, Effect::ReadChannel),
             Ready::Listener(index) => self.accept(index),
             Ready::Connection { conn, readable, writable, finished } => {
-                let Some(connection) = self.connection(conn) else { return None };
+                let connection = self.connection(conn)?;
                 connection.is_readable |= readable;
                 connection.is_writable |= writable;
                 connection.has_finished |= finished;
@@ -148,10 +148,7 @@ impl Worker {
         }
         if self.flags.quit {
             self.flags.quit = false;
-            return self.log(
-                Step::Shutdown(shutdown::Step::Title),
-                Line::GracefullyShuttingDown,
-            );
+            return self.log(Step::Shutdown(shutdown::Step::Title), Line::GracefullyShuttingDown);
         }
         if self.flags.reopen {
             self.flags.reopen = false;

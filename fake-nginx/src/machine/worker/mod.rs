@@ -149,9 +149,9 @@ impl Worker {
                 let conf = self.cycle.conf;
                 self.go(Step::Reopened, Effect::ReopenLogs { conf, give_to_user: false })
             }
-            Step::Reopened => match reply {
-                Reply::FailedAt(path, errno) => self.log(Step::Loop, Line::OpenFailed { path, errno }),
-                _ => self.to(Step::Loop),
+            Step::Reopened => match reply.failure() {
+                Some((path, errno)) => self.log(Step::Loop, Line::OpenFailed { path, errno }),
+                None => self.to(Step::Loop),
             },
             Step::Leave(step) => self.leave(step),
         }

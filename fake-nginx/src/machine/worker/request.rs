@@ -6,9 +6,7 @@
 //! `src/http/ngx_http_request.c`, `ngx_http_write_filter` in
 //! `src/http/ngx_http_write_filter_module.c`, nginx 1.18 to 1.30.
 
-use super::connection::{
-    Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS,
-};
+use super::connection::{Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS};
 use super::{Step, Worker, unanswered};
 use crate::machine::effect::{Conn, Effect, Parsed, Received, Reply, Sent};
 
@@ -51,10 +49,10 @@ impl Worker {
             Act::Answered => self.answered(conn, reply),
             Act::Send => self.send(conn),
             Act::Sent { asked } => self.sent(conn, asked, reply),
-            Act::Peeked => match reply {
-                Reply::Received(Received::End | Received::Reset) => self.close(conn),
-                _ => self.to(Step::Ready),
-            },
+            Act::Peeked => {
+                let is_gone = matches!(reply, Reply::Received(Received::End | Received::Reset));
+                if is_gone { self.close(conn) } else { self.to(Step::Ready) }
+            }
             Act::Next => self.next_request(conn, reply),
             Act::Linger => self.linger(conn),
             Act::Discarded => self.discarded(conn, reply),
