@@ -3,6 +3,7 @@
 //! Each test runs in a process of its own, a subreaper, so that every nginx that it starts stays below it
 //! and is ended by handle, whatever happens. The releases come from `$OLDBIN_NGINX_DIR` or
 //! `/var/cache/oldbin/nginx`, as `VERSION/nginx`; without them the tests are ignored and say why.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 #[path = "real/site.rs"]
 mod site;
