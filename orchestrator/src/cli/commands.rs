@@ -195,9 +195,7 @@ fn rollback(asked: &Rollback, began_us: u64, defects: Defects) -> Result<Report,
 /// What was stuck may go now that a person has looked.
 fn unstuck(entry: Entry) -> Entry {
     match entry.memory.phase {
-        Phase::Finished(Outcome::Stuck(_)) => {
-            Entry { memory: entry.memory.again(now_us() / 1_000), ..entry }
-        }
+        Phase::Finished(Outcome::Stuck(_)) => Entry { memory: entry.memory.again(now_us() / 1_000), ..entry },
         Phase::Planned
         | Phase::Installing
         | Phase::Changing

@@ -71,6 +71,9 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     }
     let is_changing = |child: &super::Process| matches!(child.title, Title::Master | Title::Other);
     if old.children.iter().any(is_changing) {
+        if turn.is_over(2 * PID_FILE_MS_MAX + RETIRE_DRAIN_MS) {
+            return turn.finish(Outcome::Stuck(StuckState::NewGenerationStays));
+        }
         return turn.wait(look_again(turn), Waiting::NewMaster);
     }
     let is_named = seen.pid_file == PidFile::Pid(old.master.identity.pid);
