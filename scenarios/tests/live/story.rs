@@ -11,8 +11,10 @@ use crate::world::{
     Place, act, claims, moments, no_load, requests, run, scenario, setting, shell, signal, some_load, upgrade,
 };
 
+type Story = (&'static str, fn(WorldKind));
+
 /// Each runs in both live worlds.
-pub(crate) const TRIALS: &[(&str, fn(WorldKind))] = &[
+pub(crate) const TRIALS: &[Story] = &[
     ("a_manual_upgrade_shows_two_generations_and_loses_nothing", |world| {
         a_manual_upgrade_shows_two_generations_and_loses_nothing(Place::of(world));
     }),
@@ -108,7 +110,7 @@ fn a_hostile_pid_file_reaches_nobody(world: WorldKind) {
 }
 
 fn a_run_that_never_ends_is_ended_by_its_deadline(world: WorldKind) {
-    let mut story = scenario(some_load());
+    let mut story = scenario(Load { slow_ms: 5_000, patience_ms: 10_000, ..some_load() });
     story.deadline_ms = 1_000;
     let wait = shell("mkfifo never; cat never");
     let trace = live::run(&story, &setting(Place::of(world), vec![wait])).expect("a trace");
