@@ -398,7 +398,7 @@ fn fake_says(version: Version, folder: &Path, parameter: &str) -> Vec<String> {
 
 /// The table of directives: where each may stand, how many arguments it takes, what its values are.
 #[test]
-#[ignore = "a thousand starts of nginx for each release take half a minute"]
+#[ignore = "a thousand starts of nginx take most of a minute for each release"]
 fn the_table_of_directives_is_that_of_real_releases() {
     let folder = tempfile::tempdir().unwrap();
     let mut differences = Vec::new();
