@@ -1,12 +1,13 @@
 //! nginx's command line, processes, signals, pid files, socket inheritance and drain, without nginx.
 //!
-//! [`machine`] is pure: three resumable machines that decide what nginx would do next. [`os`] carries it
+//! [`machine`] is pure: three resumable machines that decide what nginx would do next. `os` carries it
 //! out on Linux. The laboratory's model runs the same machines on a simulated kernel.
 
 pub mod cli;
 pub mod conf;
 pub mod fault;
 pub mod http;
+pub mod machine;
 pub mod options;
 pub mod release;
 pub mod stamp;
