@@ -1,7 +1,7 @@
 //! nginx's decisions: a process, from its start to its exit, as one resumable machine.
 //!
 //! [`Process::next`] takes what the last act came to and says the next one. It knows no clock, no file and
-//! no other process; `crate::os` carries its effects out on Linux, a simulated kernel can do it in memory.
+//! no other process; [`crate::os`] carries its effects out on Linux, a simulated kernel can do it in memory.
 //! fork(2) is a clone of the machine that gets another reply.
 //!
 //! A process is first [`StartUp`]; what it becomes then ([`Master`], in a forked child [`Worker`]) is part of
