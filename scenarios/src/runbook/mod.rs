@@ -3,11 +3,16 @@
 //! A runbook does what a person or a script does, mistakes included: it reads numbers from pid files,
 //! sleeps, looks at `ps`, and gives up. It runs in every world, so a blog post can be model-checked.
 //!
-//! Texts may hold the placeholders `{binary}` (the path that nginx was started from), `{new}` (the staged
-//! new binary), `{pid}` (the pid file's path), `{conf}` and `{prefix}`.
+//! Texts may hold [`PLACEHOLDERS`], which [`fill`] replaces when the step runs.
 //!
 //! # Units
 //! Durations are milliseconds and end in `_ms`.
+
+mod parse;
+mod placeholder;
+
+pub use parse::parse;
+pub use placeholder::{PLACEHOLDERS, fill, unknown_placeholder};
 
 use crate::scenario::Claim;
 
@@ -81,6 +86,8 @@ pub enum Action {
         until: Condition,
         /// How long at most.
         within_ms: u64,
+        /// How long a script sleeps between two looks; `None`: it looks as often as the world can.
+        every_ms: Option<u64>,
     },
     /// Fails unless a condition holds now.
     Check {
@@ -118,4 +125,6 @@ pub enum Condition {
         /// Workers of the younger master.
         new_workers: Option<u16>,
     },
+    /// Each of these, in one look.
+    All(Vec<Condition>),
 }

@@ -4,6 +4,15 @@
 //! [`Event::at_us`], and names what its world could not see ([`Header::blind_to`]), so that an invariant
 //! answers *unchecked* instead of *held* where the evidence is missing.
 //!
+//! # What a world writes, and when
+//! 1. What is there before the first act: [`What::Born`] of generation 1, [`What::PidFile`], [`What::Binary`],
+//!    [`What::Listening`], then the load begins, then [`What::Quiescent`]. Everything behind that first
+//!    `Quiescent` (or the first [`What::StepBegan`]) belongs to an act.
+//! 2. Each act ends with [`What::Claimed`], and a `Quiescent` follows before the next act begins.
+//! 3. After the last claim's `Quiescent` the load goes on for a while (or nobody could say who answers), stops,
+//!    and a last `Quiescent` ends the run, when no worker drains any more. Deaths behind it are the
+//!    laboratory's own clearing up, and no invariant looks at them.
+//!
 //! # Units
 //! Times are microseconds since the run began and end in `_us`.
 
