@@ -9,6 +9,8 @@ pub mod catalogue;
 pub mod cli;
 pub mod format;
 pub mod invariants;
+pub mod report;
 pub mod runbook;
 pub mod scenario;
 pub mod trace;
+pub mod verdict;
