@@ -4,6 +4,12 @@
 //! out on Linux. The laboratory's model runs the same machines on a simulated kernel.
 
 pub mod cli;
+pub mod conf;
+pub mod fault;
+pub mod http;
+pub mod options;
+pub mod release;
+pub mod stamp;
 
 /// Turns this process into the stamped fake nginx if its executable carries a stamp; returns otherwise.
 pub fn run_if_stamped() {}

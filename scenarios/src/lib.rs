@@ -10,6 +10,7 @@ pub mod cli;
 pub mod format;
 pub mod invariants;
 pub mod report;
+pub mod live;
 pub mod runbook;
 pub mod scenario;
 pub mod trace;

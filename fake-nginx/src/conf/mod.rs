@@ -1,0 +1,24 @@
+//! nginx's configuration: files in, a [`Conf`] or nginx's own error out.
+//!
+//! Directives are of three kinds and no fourth: honoured, accepted without effect, unknown. The table says
+//! which ([`directive::all`]); `fake-nginx directives` prints it.
+//!
+//! # Source
+//! `ngx_conf_parse` and `ngx_conf_read_token` in `src/core/ngx_conf_file.c`, nginx 1.18 to 1.30.
+//!
+//! # Not modelled
+//! Dynamic modules, regular expressions, upstreams, variables beyond those listed in [`variable`].
+//!
+//! # Units
+//! Durations are milliseconds and end in `_ms`.
+
+pub mod directive;
+mod load;
+mod types;
+pub mod variable;
+
+pub use load::{LoadFrom, load};
+pub use types::{
+    Address, AddressServers, Conf, ConfError, EnvEntry, ErrorLog, Level, Listen, Location, LocationMatch,
+    LogTarget, Message, Return, Server, ServerName, SourceFile, User, Warning,
+};

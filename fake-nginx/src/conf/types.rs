@@ -1,0 +1,297 @@
+//! What a configuration says, after defaults and inheritance.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use super::variable::Template;
+
+/// How bad a log line is, worst first, in nginx's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The process cannot go on.
+    Emerg,
+    /// Must be looked at now.
+    Alert,
+    /// Critical.
+    Crit,
+    /// An ordinary error.
+    Error,
+    /// A warning.
+    Warn,
+    /// Worth knowing: signals, births and deaths.
+    Notice,
+    /// Details.
+    Info,
+    /// Debugging.
+    Debug,
+}
+
+impl Level {
+    /// nginx's word, as it stands between brackets.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Emerg => "emerg",
+            Self::Alert => "alert",
+            Self::Crit => "crit",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Notice => "notice",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// One line that the start-up says: level and text, without time, pid or the `nginx: ` of the echo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// How bad it is.
+    pub level: Level,
+    /// The text, such as `unknown directive "x" in F:N`.
+    pub text: String,
+}
+
+/// A [`Message`] after which loading went on.
+pub type Warning = Message;
+
+impl fmt::Display for Message {
+    /// `[emerg] text`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.level.word(), self.text)
+    }
+}
+
+/// Why a configuration was not loaded. Displays as nginx's line, `[emerg] ... in F:N`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfError {
+    /// What was said before it, in order.
+    pub warnings: Vec<Warning>,
+    /// The line that ended it.
+    pub message: Message,
+}
+
+/// A configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conf {
+    /// `daemon`
+    pub daemon: bool,
+    /// `master_process`
+    pub master_process: bool,
+    /// `pid`, with the prefix.
+    pub pid: PathBuf,
+    /// `error_log` of the main context, in order; the default one when there is none.
+    pub error_logs: Vec<ErrorLog>,
+    /// Who the workers run as. `None` unless started as root.
+    pub user: Option<User>,
+    /// `worker_processes`; `auto` is the number of cores.
+    pub worker_processes: u16,
+    /// `worker_shutdown_timeout`
+    pub worker_shutdown_timeout_ms: Option<u64>,
+    /// `worker_connections`
+    pub worker_connections: u32,
+    /// `env`, in order.
+    pub env: Vec<EnvEntry>,
+    /// One per address to bind, in nginx's order (that of `NGINX`), without the clones of reuseport.
+    pub listens: Vec<Listen>,
+    /// Every `server`, in order.
+    pub servers: Vec<Server>,
+    /// Every file read, in order, for `-T`.
+    pub files: Vec<SourceFile>,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its full name.
+    pub path: PathBuf,
+    /// What it held.
+    pub content: Vec<u8>,
+}
+
+/// Where log lines of a level or worse go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ErrorLog {
+    /// A file or standard error.
+    pub target: LogTarget,
+    /// This level and worse.
+    pub level: Level,
+}
+
+/// The target of an [`ErrorLog`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LogTarget {
+    /// A file, with the prefix.
+    File(PathBuf),
+    /// Standard error.
+    Stderr,
+}
+
+/// An unprivileged user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct User {
+    /// As written.
+    pub name: String,
+    /// Its number.
+    pub uid: u32,
+    /// Its group's number.
+    pub gid: u32,
+}
+
+/// One `env` directive.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EnvEntry {
+    /// The variable.
+    pub name: String,
+    /// The value given; `None` keeps the one of the start.
+    pub value: Option<String>,
+}
+
+/// Where clients connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// TCP over IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    /// As nginx's log writes it: `127.0.0.1:80`, `[::]:80`, `unix:/run/x`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// One socket to bind (or one per worker, with reuseport).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// What to bind.
+    pub address: Address,
+    /// The backlog of listen(2); nginx's default is 511.
+    pub backlog: i32,
+    /// One socket per worker.
+    pub reuseport: bool,
+    /// Of an IPv6 socket; on by default.
+    pub ipv6only: bool,
+    /// `so_keepalive`, `rcvbuf` and the like are accepted without effect; `deferred` too.
+    /// Which servers answer, by the local address of the connection; the bound one is last.
+    pub addresses: Vec<AddressServers>,
+}
+
+/// The servers behind one local address of a [`Listen`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressServers {
+    /// `None` for the bound address itself.
+    pub local: Option<IpAddr>,
+    /// Index of the server that answers when no name fits.
+    pub default_server: usize,
+    /// Indices of all servers, in order.
+    pub servers: Vec<usize>,
+}
+
+/// One `server`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `server_name`, in order.
+    pub names: Vec<ServerName>,
+    /// What holds outside all locations; its `matches` is the empty prefix.
+    pub root: Location,
+    /// In the order of the file.
+    pub locations: Vec<Location>,
+    /// `client_header_timeout`
+    pub client_header_timeout_ms: u64,
+}
+
+/// A name that a [`Server`] answers to, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerName {
+    /// `example.com`, or the empty name.
+    Exact(String),
+    /// `*.example.com`; holds `.example.com`.
+    Suffix(String),
+    /// `www.example.*`; holds `www.example.`.
+    Prefix(String),
+}
+
+/// Which requests a [`Location`] takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocationMatch {
+    /// `location /a`, `location ^~ /a`
+    Prefix(String),
+    /// `location = /a`
+    Exact(String),
+}
+
+/// One `location`, with everything inherited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Which requests.
+    pub matches: LocationMatch,
+    /// `return`; without it the fake has no content and answers 404.
+    pub answer: Option<Return>,
+    /// `default_type`
+    pub default_type: String,
+    /// `types`: extension in lower case, type.
+    pub types: Vec<(String, String)>,
+    /// `add_header`: name, value, also on errors.
+    pub headers: Vec<(String, Template, bool)>,
+    /// `limit_rate`, bytes per second; 0 is no limit.
+    pub limit_rate: u64,
+    /// `keepalive_timeout`; 0 turns keep-alive off.
+    pub keepalive_timeout_ms: u64,
+    /// The second argument of `keepalive_timeout`, for the header `Keep-Alive`.
+    pub keepalive_header_s: u64,
+    /// `keepalive_requests`
+    pub keepalive_requests: u64,
+    /// `keepalive_min_timeout`
+    pub keepalive_min_timeout_ms: u64,
+    /// `server_tokens`
+    pub server_tokens: bool,
+}
+
+/// A `return` directive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Return {
+    /// The status.
+    pub status: u16,
+    /// The body, or for 301, 302, 303, 307 and 308 the new location.
+    pub text: Option<Template>,
+}
+
+impl Conf {
+    /// Every socket to have, in nginx's order: (index of its listen, worker that it belongs to).
+    ///
+    /// Without reuseport a socket belongs to all workers (`None`); with it, the first is worker 0's, and the
+    /// clones of the other workers come behind all first sockets.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<(usize, Option<u16>)> {
+        let first = self
+            .listens
+            .iter()
+            .enumerate()
+            .map(|(index, listen)| (index, (listen.reuseport && self.master_process).then_some(0)));
+        let clones = self
+            .listens
+            .iter()
+            .enumerate()
+            .filter(|(_, listen)| listen.reuseport && self.master_process)
+            .flat_map(|(index, _)| (1..self.worker_processes).map(move |worker| (index, Some(worker))));
+        first.chain(clones).collect()
+    }
+
+    /// `client_header_timeout` for a connection to `listen` that has not said a name yet.
+    #[must_use]
+    pub fn client_header_timeout_ms(&self, listen: usize) -> u64 {
+        self.listens
+            .get(listen)
+            .and_then(|listen| listen.addresses.last())
+            .and_then(|address| self.servers.get(address.default_server))
+            .map_or(60_000, |server| server.client_header_timeout_ms)
+    }
+}
