@@ -90,13 +90,18 @@ pub fn find(pid_file: Option<&Path>) -> Result<(Running, PathBuf), Refusal> {
         let path = real_path(given)?;
         let running = named_by(&path)?;
         if let Some(configured) = configured_pid_file(&running).filter(|found| *found != path) {
-            return Err(Refusal::OtherPidFile { master: running.master.identity.pid, configured, given: path });
+            return Err(Refusal::OtherPidFile {
+                master: running.master.identity.pid,
+                configured,
+                given: path,
+            });
         }
         return Ok((running, path));
     }
     let mut masters = masters();
     if masters.len() > 1 {
-        let tell = |master: &Process| format!("  {} {}", master.identity.pid, command_line(master.identity.pid));
+        let tell =
+            |master: &Process| format!("  {} {}", master.identity.pid, command_line(master.identity.pid));
         return Err(Refusal::SeveralNginx { masters: masters.iter().map(tell).collect() });
     }
     let Some(master) = masters.pop() else { return Err(Refusal::NoNginx) };
@@ -237,7 +242,8 @@ mod tests {
 
     #[test]
     fn the_words_of_a_start_are_put_together_again() {
-        let start = Start::from_title("nginx: master process /opt/n -p /x -c conf/a.conf -g daemon on; user a;");
+        let start =
+            Start::from_title("nginx: master process /opt/n -p /x -c conf/a.conf -g daemon on; user a;");
         assert_eq!(start.program, "/opt/n");
         assert_eq!(start.value("-g"), Some("daemon on; user a;"));
         assert_eq!(start.arguments(), ["-p", "/x", "-c", "conf/a.conf", "-g", "daemon on; user a;"]);

@@ -122,7 +122,8 @@ impl Journal {
     pub fn all(state_dir: &Path) -> Result<Vec<Entry>, JournalError> {
         let Ok(folder) = fs::read_dir(state_dir) else { return Ok(Vec::new()) };
         let is_journal = |path: &PathBuf| path.to_string_lossy().ends_with(".journal.json");
-        let mut paths: Vec<_> = folder.filter_map(|entry| Some(entry.ok()?.path())).filter(is_journal).collect();
+        let mut paths: Vec<_> =
+            folder.filter_map(|entry| Some(entry.ok()?.path())).filter(is_journal).collect();
         paths.sort();
         let read = |path: PathBuf| {
             let journal = Self { beside: path.clone(), folder: state_dir.to_owned(), lock: None, path };

@@ -87,9 +87,22 @@ fn upgrade(asked: &Upgrade, began_us: u64, defects: Defects) -> Result<Report, R
 /// What would be done.
 fn planned(plan: &Plan) -> Report {
     let lines = [
-        format!("would put {} in the place of {} at {}", plan.new_version, plan.old_version, plan.binary.display()),
-        format!("would send USR2 to master {} and wait for {} workers that accept on {} sockets", plan.old.pid, plan.new_workers, plan.listeners.len()),
-        format!("would send WINCH to master {}, soak for {} ms, and send QUIT to it", plan.old.pid, plan.options.soak_ms),
+        format!(
+            "would put {} in the place of {} at {}",
+            plan.new_version,
+            plan.old_version,
+            plan.binary.display()
+        ),
+        format!(
+            "would send USR2 to master {} and wait for {} workers that accept on {} sockets",
+            plan.old.pid,
+            plan.new_workers,
+            plan.listeners.len()
+        ),
+        format!(
+            "would send WINCH to master {}, soak for {} ms, and send QUIT to it",
+            plan.old.pid, plan.options.soak_ms
+        ),
     ];
     for line in lines {
         let _ = writeln!(std::io::stderr(), "oldbin: {line}");

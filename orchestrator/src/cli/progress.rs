@@ -60,7 +60,9 @@ fn entered(memory: &Memory, plan: &Plan) -> Option<String> {
     let path = plan.binary.display();
     match memory.phase {
         Phase::Planned | Phase::Held | Phase::Finished(_) => None,
-        Phase::Installing => Some(format!("{} takes the place of {} at {path}", plan.new_version, plan.old_version)),
+        Phase::Installing => {
+            Some(format!("{} takes the place of {} at {path}", plan.new_version, plan.old_version))
+        }
         Phase::Changing => Some(format!("asking master {} to change its binary", plan.old.pid)),
         Phase::Draining => {
             let pid = memory.new.as_ref().map_or(0, |new| new.pid);
@@ -103,7 +105,9 @@ fn waits(why: &Waiting) -> Option<String> {
         Waiting::OldWorkersDrain(count) => {
             Some(format!("waiting for {count} old workers that still serve requests"))
         }
-        Waiting::NewMasterEnd(count) => Some(format!("waiting for {count} processes of the new binary to end")),
+        Waiting::NewMasterEnd(count) => {
+            Some(format!("waiting for {count} processes of the new binary to end"))
+        }
         Waiting::Orphans(count) => Some(format!("waiting for {count} workers without a master to end")),
         Waiting::Probe => Some("a probe failed; trying again".to_owned()),
         Waiting::OldWorkersBack => Some("waiting for the old workers".to_owned()),

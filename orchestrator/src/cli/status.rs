@@ -107,7 +107,8 @@ impl Status {
                 | Phase::Committing
                 | Phase::Back) => format!("not finished ({phase:?}): `oldbin recover` goes on"),
             };
-            lines.push(format!("{}: {} -> {}: {phase}", known.pid_file, known.old_version, known.new_version));
+            lines
+                .push(format!("{}: {} -> {}: {phase}", known.pid_file, known.old_version, known.new_version));
         }
         lines.join("\n")
     }

@@ -59,10 +59,8 @@ pub trait HostExt: Host {
         master: &Identity,
         listeners: Option<&[u64]>,
     ) -> Result<Option<Generation>, HostError> {
-        let call = Call::LookAtGeneration {
-            master: master.clone(),
-            listeners: listeners.map(<[u64]>::to_vec),
-        };
+        let call =
+            Call::LookAtGeneration { master: master.clone(), listeners: listeners.map(<[u64]>::to_vec) };
         expect!(self.call(call)?, Reply::Generation(generation) => generation)
     }
 

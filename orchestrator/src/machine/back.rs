@@ -9,7 +9,7 @@ use super::decide::Turn;
 use super::forward::{look_again, signal};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, REVIVE_MS_MAX, RETIRE_DRAIN_MS,
+    Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, RETIRE_DRAIN_MS, REVIVE_MS_MAX,
     Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
@@ -18,9 +18,8 @@ pub(super) fn back(turn: &Turn<'_>) -> Decision {
     let Turn { intent, memory, seen, .. } = *turn;
     let is_untouched =
         seen.binary == Some(intent.plan.binary_before) && intent.plan.binary_before != intent.plan.new_file;
-    let is_restored = seen.binary == Some(intent.plan.old_file)
-        || is_untouched
-        || intent.defects.forgets_the_file;
+    let is_restored =
+        seen.binary == Some(intent.plan.old_file) || is_untouched || intent.defects.forgets_the_file;
     let Some(old) = &seen.old else { return without_old(turn) };
     if !is_restored && memory.tries < TRIES_MAX {
         return Decision::Act(Action::Replace(Side::Old), memory.tried());
@@ -117,11 +116,8 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let Turn { memory, intent, .. } = *turn;
     let expected = usize::from(intent.plan.old_workers);
     let hup = || {
-        let memory = Memory {
-            hupped_ms: Some(turn.now_ms),
-            hups: memory.hups.saturating_add(1),
-            ..memory.clone()
-        };
+        let memory =
+            Memory { hupped_ms: Some(turn.now_ms), hups: memory.hups.saturating_add(1), ..memory.clone() };
         Some(signal(&old.master.identity, Signal::Hup, memory))
     };
     if intent.defects.always_sends_hup && memory.hups == 0 {

@@ -39,10 +39,8 @@ pub(super) fn install(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(ASLEEP_MS_MAX), Waiting::OldMasterAsleep);
     }
-    let memory = Memory {
-        old_workers: identities(old.workers()),
-        ..turn.memory.enter(Phase::Changing, turn.now_ms)
-    };
+    let memory =
+        Memory { old_workers: identities(old.workers()), ..turn.memory.enter(Phase::Changing, turn.now_ms) };
     signal(&old.master.identity, Signal::Usr2, memory)
 }
 
@@ -148,9 +146,7 @@ fn without_old(turn: &Turn<'_>) -> Decision {
         Err(Unready::NotYet(..)) if turn.is_over(turn.intent.plan.options.ready_within_ms) => {
             turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster))
         }
-        Err(Unready::NotYet(why, _)) => {
-            turn.wait(turn.after(turn.intent.plan.options.ready_within_ms), why)
-        }
+        Err(Unready::NotYet(why, _)) => turn.wait(turn.after(turn.intent.plan.options.ready_within_ms), why),
     }
 }
 

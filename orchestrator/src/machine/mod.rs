@@ -20,12 +20,12 @@
 
 mod action;
 mod back;
+mod commit;
 mod deadlines;
 mod decide;
 mod forward;
-mod ladder;
-mod commit;
 mod intent;
+mod ladder;
 mod memory;
 mod observation;
 mod outcome;

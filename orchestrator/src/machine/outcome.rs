@@ -66,7 +66,9 @@ impl StuckState {
             Self::NoMaster => "neither the old nor the new master runs",
             Self::OnlyUnfitNewMaster => "the old master is gone and the new one is not fit to serve alone",
             Self::NewMasterDiedAfterCommit => "the new master died after the commit point",
-            Self::NewWorkersMissing => "the new master serves alone, but with fewer workers than it should have",
+            Self::NewWorkersMissing => {
+                "the new master serves alone, but with fewer workers than it should have"
+            }
             Self::OldMasterStays => "the new binary serves, but the old master does not end",
             Self::OldWorkersMissing => "the old master runs, but its workers did not come back",
             Self::NewGenerationStays => "the old binary serves, but a process of the new one survives KILL",

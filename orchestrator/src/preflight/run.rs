@@ -20,7 +20,9 @@ pub(super) fn version(binary: &Path, cwd: &Path) -> Result<String, String> {
     let ran = run(command, VERSION_MS_MAX).map_err(|error| error.to_string())?;
     let said = ran.stderr.lines().find_map(|line| line.strip_prefix("nginx version: "));
     match said {
-        Some(name) => Ok(name.rsplit('/').next().unwrap_or(name).split(' ').next().unwrap_or(name).to_owned()),
+        Some(name) => {
+            Ok(name.rsplit('/').next().unwrap_or(name).split(' ').next().unwrap_or(name).to_owned())
+        }
         None => Err(format!("`-v` does not answer like nginx ({})", ran.status)),
     }
 }

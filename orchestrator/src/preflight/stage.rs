@@ -41,13 +41,15 @@ pub(super) fn stage(master: u32, binary: &Path, new: &Path, is_dry: bool) -> Res
     }
     if !old_link.exists() {
         let is_in_place = file_at(binary) == exe(master);
-        let linked = if is_in_place { fs::hard_link(binary, &old_link) } else { Err(io::Error::other("replaced")) };
+        let linked =
+            if is_in_place { fs::hard_link(binary, &old_link) } else { Err(io::Error::other("replaced")) };
         linked.or_else(|_| copy(&running, &old_link, binary)).map_err(disk(&old_link))?;
     }
     let _ = fs::remove_file(&new_link);
     let is_installed = file_at(binary) != exe(master)
         && hash(binary).map_err(disk(binary))? == hash(new).map_err(disk(new))?;
-    let linked = if is_installed { fs::hard_link(binary, &new_link) } else { Err(io::Error::other("elsewhere")) };
+    let linked =
+        if is_installed { fs::hard_link(binary, &new_link) } else { Err(io::Error::other("elsewhere")) };
     linked.or_else(|_| copy(new, &new_link, binary)).map_err(disk(&new_link))?;
     sync_folder(binary).map_err(disk(binary))?;
     let id = |path: &Path| fs::metadata(path).map(|meta| file_id(&meta)).map_err(disk(path));

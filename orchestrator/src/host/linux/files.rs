@@ -83,9 +83,18 @@ mod tests {
     fn only_one_decimal_pid_is_a_pid() {
         assert_eq!(parse_pid(b"4711\n"), PidFile::Pid(4711));
         assert_eq!(parse_pid(b""), PidFile::Empty);
-        for hostile in
-            ["0\n", "-1\n", "+1\n", " 1\n", "9223372036854775808\n", "4294967297\n", "12 34\n", "0x10\n", "\n", "4194305"]
-        {
+        for hostile in [
+            "0\n",
+            "-1\n",
+            "+1\n",
+            " 1\n",
+            "9223372036854775808\n",
+            "4294967297\n",
+            "12 34\n",
+            "0x10\n",
+            "\n",
+            "4194305",
+        ] {
             assert_eq!(parse_pid(hostile.as_bytes()), PidFile::Garbage, "{hostile:?}");
         }
     }

@@ -112,7 +112,8 @@ impl Linux {
 
     fn signal(&mut self, identity: &Identity, signal: Signal) -> Result<Reply, HostError> {
         // The precondition, once more, at the last instant: the same process, executing the same file.
-        let is_it = process::is_alive(identity) && (identity.exe.is_none() || exe(identity.pid) == identity.exe);
+        let is_it =
+            process::is_alive(identity) && (identity.exe.is_none() || exe(identity.pid) == identity.exe);
         let Some(handle) = self.handles.hold(identity).filter(|_| is_it) else { return Ok(Reply::Gone) };
         match pidfd_send_signal(handle, number(signal)) {
             Ok(()) => Ok(Reply::Done),
@@ -130,8 +131,9 @@ impl Linux {
                     Side::Old => &self.plan.old_link,
                     Side::New => &self.plan.new_link,
                 };
-                replace(&self.plan.binary, link)
-                    .map_err(|error| HostError::os(format!("replacing {}", self.plan.binary.display()), error))?;
+                replace(&self.plan.binary, link).map_err(|error| {
+                    HostError::os(format!("replacing {}", self.plan.binary.display()), error)
+                })?;
                 Ok(Reply::Done)
             }
             Action::Signal { process, signal } => self.signal(process, *signal),
@@ -170,7 +172,8 @@ impl Linux {
     fn orphans(&mut self, exe: FileId, known: &[Identity]) -> Vec<Process> {
         let is_orphan = |process: &Process| {
             let is_known = known.iter().any(|known| known.is_same_process(&process.identity));
-            let has_master = || stat(process.identity.pid).is_some_and(|now| title(now.parent) == Title::Master);
+            let has_master =
+                || stat(process.identity.pid).is_some_and(|now| title(now.parent) == Title::Master);
             (is_known || process.identity.exe == Some(exe)) && !has_master()
         };
         let is_worker = |pid: &u32| matches!(title(*pid), Title::Worker | Title::ShuttingDown);

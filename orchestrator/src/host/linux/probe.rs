@@ -66,7 +66,8 @@ impl Target {
             }
         }
         let text = String::from_utf8_lossy(&line);
-        let status = text.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.get(..3)?.parse().ok());
+        let status =
+            text.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.get(..3)?.parse().ok());
         status.ok_or_else(|| std::io::Error::other("the answer is no HTTP"))
     }
 }
@@ -78,7 +79,10 @@ mod tests {
     #[test]
     fn a_url_is_taken_apart() {
         let target = Target::parse("http://127.0.0.1:8080/healthz?x").unwrap();
-        assert_eq!((target.host.as_str(), target.port, target.path.as_str()), ("127.0.0.1", 8080, "/healthz?x"));
+        assert_eq!(
+            (target.host.as_str(), target.port, target.path.as_str()),
+            ("127.0.0.1", 8080, "/healthz?x")
+        );
         assert_eq!(Target::parse("http://[::1]").unwrap().port, 80);
         assert!(Target::parse("https://x/").is_err());
         assert!(Target::parse("http://").is_err());

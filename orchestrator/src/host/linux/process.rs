@@ -86,9 +86,7 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
         Ok(text) => text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect(),
         // A kernel without CONFIG_PROC_CHILDREN.
-        Err(_) => {
-            all().filter(|&child| stat(child).is_some_and(|stat| stat.parent == pid)).collect()
-        }
+        Err(_) => all().filter(|&child| stat(child).is_some_and(|stat| stat.parent == pid)).collect(),
     }
 }
 

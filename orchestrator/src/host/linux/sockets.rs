@@ -48,7 +48,9 @@ fn sockets_of(pid: u32) -> BTreeSet<u64> {
 /// The numbers of the process's epoll descriptors; `None`: not allowed to see.
 pub(crate) fn epolls(pid: u32) -> Option<Vec<u32>> {
     fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-    Some(descriptors(pid).filter(|(_, target)| target == "anon_inode:[eventpoll]").map(|(fd, _)| fd).collect())
+    Some(
+        descriptors(pid).filter(|(_, target)| target == "anon_inode:[eventpoll]").map(|(fd, _)| fd).collect(),
+    )
 }
 
 /// The inodes in the epoll set, in no order; `None`: not allowed to see, or no longer open.

@@ -64,11 +64,12 @@ impl Waiter {
         self.pause_us = if is_same { (self.pause_us * 2).min(max_us) } else { PAUSE_US_MIN };
         self.last = Some(why.clone());
         let nanoseconds = i64::try_from(for_us.min(self.pause_us)).unwrap_or(i64::MAX).saturating_mul(1_000);
-        let timeout =
-            Timespec { tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000 };
+        let timeout = Timespec { tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000 };
         let mut fds: Vec<_> = ends.map(|end| PollFd::new(end, PollFlags::IN)).collect();
         fds.extend(self.folder.as_ref().map(|folder| PollFd::new(folder, PollFlags::IN)));
-        fds.extend(self.operator.as_ref().map(|operator| PollFd::from_borrowed_fd(operator.as_fd(), PollFlags::IN)));
+        fds.extend(
+            self.operator.as_ref().map(|operator| PollFd::from_borrowed_fd(operator.as_fd(), PollFlags::IN)),
+        );
         match poll(&mut fds, Some(&timeout)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
             Ok(_) => {
