@@ -89,23 +89,30 @@ fn page(trace: &Trace, bad: usize) -> Vec<String> {
     let rows = select(all);
     let left_out = total - rows.len();
     let mut cells: Vec<Line> = Vec::new();
-    let mut behind: Option<usize> = None;
+    // The first request that no line has counted.
+    let mut from = 0;
     for row in &rows {
-        let counts = requests(trace, behind, row.events.0);
-        behind = Some(row.events.1);
-        let mark = if row.is_bad { '>' } else { ' ' };
-        let time = cell::seconds(row.at_us);
+        let counts = requests(trace, from, row.events.0);
         let mut texts = texts(&row.body);
         match texts.as_mut() {
-            Ok(texts) if texts[CLIENT].is_empty() => texts[CLIENT] = counts,
-            _ if counts.is_empty() => {}
-            _ => cells.push((' ', String::new(), Ok(client(counts)))),
+            Ok(texts) if texts[CLIENT].is_empty() => {
+                texts[CLIENT] = counts.to_string();
+                from = row.events.0 + 1;
+            }
+            // What was served can be told by the next line that has room.
+            Err(_) if !row.is_bad && counts.are_served() => {}
+            Ok(_) | Err(_) => {
+                from = row.events.0 + 1;
+                if !counts.is_empty() {
+                    cells.push((' ', String::new(), Ok(client(counts.to_string()))));
+                }
+            }
         }
-        cells.push((mark, time, texts));
+        cells.push((if row.is_bad { '>' } else { ' ' }, cell::seconds(row.at_us), texts));
     }
-    let rest = requests(trace, behind, trace.events.len());
+    let rest = requests(trace, from, trace.events.len());
     if !rest.is_empty() {
-        cells.push((' ', String::new(), Ok(client(rest))));
+        cells.push((' ', String::new(), Ok(client(rest.to_string()))));
     }
     let mut lines = layout(&heads(trace), &cells);
     if left_out > 0 {
@@ -266,11 +273,10 @@ mod tests {
 
              time  old master 10   old workers      new master 20   new workers   client
             0.000  · the binary's file is 1.22.1
-                                                                                  390 served
             0.400  · step 1: copy "{new}" "{binary}"
             0.401  · the binary's file is 1.26.3
             0.402  · step 2: signal "USR2" pid-file="{pid}"
-            0.402  USR2
+            0.402  USR2                                                           390 served
             0.403  · nginx.pid.oldbin names 10
             0.403  · nginx.pid is gone
             0.404                                   born
@@ -360,6 +366,25 @@ mod tests {
         let page = page_of(PLAIN, &run.rest(2200));
         assert!(page.lines().count() <= 30, "{page}");
         assert!(page.contains("quieter lines are left out") && page.contains("\n >"), "{page}");
+    }
+
+    #[test]
+    fn no_request_is_forgotten_on_the_page() {
+        let mut run = outage();
+        for i in 0..100 {
+            run = run.died(1800 + i, 11, None).served(1800 + i, Kind::Fresh, 13).worker(1800 + i, 11, 10);
+        }
+        let requests = run.trace.events.iter().filter(|event| matches!(event.what, What::Request(_))).count();
+        for expect in
+            [PLAIN, "{ always \"fresh-connection-finds-a-worker\"; sometimes \"new-master.born\"; }"]
+        {
+            let page = page_of(expect, &run);
+            let table = page.split("why ").next().unwrap();
+            let words: Vec<_> = table.split([' ', ',', '\n']).filter(|word| !word.is_empty()).collect();
+            let counted = words.windows(2).filter(|pair| matches!(pair[1], "served" | "refused"));
+            let counted: usize = counted.map(|pair| pair[0].parse().unwrap_or(1)).sum();
+            assert_eq!(counted, requests, "{page}");
+        }
     }
 
     #[test]

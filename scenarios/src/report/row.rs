@@ -1,6 +1,7 @@
 //! The rows of a failure: who did what, in columns.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::cell;
 use crate::invariants::State;
@@ -177,17 +178,44 @@ fn add(mine: &mut Cells, other: Body) {
     }
 }
 
-/// How many requests ended how between two events.
-pub(super) fn requests(trace: &Trace, behind: Option<usize>, before: usize) -> String {
-    let from = behind.map_or(0, |behind| behind + 1);
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+/// How many requests ended how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    served: usize,
+    others: BTreeMap<String, usize>,
+}
+
+/// The requests that ended at these positions of the trace.
+pub(super) fn requests(trace: &Trace, from: usize, before: usize) -> Counts {
+    let mut counts = Counts::default();
     for event in trace.events.get(from..before).unwrap_or_default() {
         if let What::Request(request) = &event.what {
-            *counts.entry(cell::fate(request)).or_default() += 1;
+            match cell::fate(request).as_str() {
+                "served" => counts.served += 1,
+                other => *counts.others.entry(other.to_owned()).or_default() += 1,
+            }
         }
     }
-    // What went wrong first: it is what a reader looks for.
-    let served = counts.remove("served").map(|count| format!("{count} served"));
-    let others = counts.into_iter().map(|(fate, count)| format!("{count} {fate}"));
-    others.chain(served).collect::<Vec<_>>().join(", ")
+    counts
+}
+
+impl Counts {
+    /// True if there was no request.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// True if nothing but good happened.
+    pub(super) fn are_served(&self) -> bool {
+        self.others.is_empty()
+    }
+}
+
+impl fmt::Display for Counts {
+    /// What went wrong comes first: it is what a reader looks for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others = self.others.iter().map(|(fate, count)| format!("{count} {fate}"));
+        let served = (self.served > 0).then(|| format!("{} served", self.served));
+        f.write_str(&others.chain(served).collect::<Vec<_>>().join(", "))
+    }
 }
