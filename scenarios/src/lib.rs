@@ -10,6 +10,7 @@ pub mod cli;
 pub mod format;
 pub mod invariants;
 pub mod live;
+pub mod mutant;
 pub mod report;
 pub mod runbook;
 pub mod scenario;

@@ -47,7 +47,7 @@ pub(crate) fn setting(isolation: Isolation, actions: Vec<Action>) -> Setting {
         releases: nginx::releases(),
         runbooks: BTreeMap::from([("test".into(), runbook)]),
         seed: 0,
-        defects: Vec::new(),
+        mutants: Vec::new(),
         isolation,
         replay: "none".into(),
     }
