@@ -7,6 +7,7 @@ mod real;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use fake_nginx::conf::directive::{self, Contexts, Directive, Takes};
 use fake_nginx::conf::{LoadFrom, load};
 use fake_nginx::release::{Profile, Version};
 use fake_nginx::stamp::Stamp;
@@ -351,7 +352,13 @@ fn real_says(real: &real::RealNginx, folder: &Path, parameter: &str) -> Vec<Stri
 }
 
 fn message(line: &str) -> Option<String> {
-    let of_the_world = ["could not open error log file", "bind() to ", "setrlimit(", "open() \"/var/log/"];
+    let of_the_world = [
+        "could not open error log file",
+        "bind() to ",
+        "setrlimit(",
+        "open() \"/var/log/",
+        "mkdir() \"/var/lib/",
+    ];
     if line.ends_with("test failed") || of_the_world.iter().any(|text| line.contains(text)) {
         return None;
     }
@@ -387,4 +394,51 @@ fn fake_says(version: Version, folder: &Path, parameter: &str) -> Vec<String> {
         .iter()
         .flat_map(|message| message.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
         .collect()
+}
+
+/// The table of directives: where each may stand, how many arguments it takes, what its values are.
+#[test]
+#[ignore = "a thousand starts of nginx take most of a minute for each release"]
+fn the_table_of_directives_is_that_of_real_releases() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut differences = Vec::new();
+    for release in real::releases() {
+        let known = directive::all().filter(|known| known.since.is_none_or(|since| release.version >= since));
+        for text in known.flat_map(mistakes) {
+            compare(&release, folder.path(), &text, "", &mut differences);
+        }
+    }
+    assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
+}
+
+/// Files in which `known` stands in each place, without arguments, with too many, with one that is no value, twice.
+fn mistakes(known: &Directive) -> Vec<String> {
+    let places = [
+        (Contexts::MAIN, "?"),
+        (Contexts::EVENTS, "events { ? }"),
+        (Contexts::HTTP, "events {} http { ? }"),
+        (Contexts::SERVER, "events {} http { server { ? } }"),
+        (Contexts::LOCATION, "events {} http { server { location / { ? } } }"),
+    ];
+    let end = if known.takes == Takes::Block { "{}" } else { ";" };
+    let line = |arguments: usize, value: &str| {
+        format!("{}{}{end}", known.name, format!(" {value}").repeat(arguments))
+    };
+    let mut lines = vec![line(0, "")];
+    if known.arguments_max < 8 {
+        lines.push(line(known.arguments_max + 1, "x"));
+    }
+    match known.takes {
+        Takes::Flag | Takes::Number | Takes::Milliseconds | Takes::Seconds | Takes::Size | Takes::Offset => {
+            lines.extend(["x", "5ms", "1g", "on"].map(|value| line(1, value)));
+            let value = if known.takes == Takes::Flag { "on" } else { "5" };
+            lines.push(line(1, value).repeat(2));
+        }
+        Takes::Text | Takes::Own | Takes::Block => {}
+    }
+    let allowed: Vec<_> = places.iter().filter(|(context, _)| known.contexts.contains(*context)).collect();
+    let elsewhere = places.iter().filter(|(context, _)| !known.contexts.contains(*context));
+    let somewhere =
+        lines.iter().flat_map(|line| allowed.iter().map(move |(_, around)| around.replace('?', line)));
+    somewhere.chain(elsewhere.map(|(_, around)| around.replace('?', &line(1, "x")))).collect()
 }

@@ -262,6 +262,35 @@ mod tests {
         assert_eq!(missing, "[emerg] open() \"/nonexistent/n.conf\" failed (2: No such file or directory)");
     }
 
+    /// The directives of the configurations that nginx.org and Debian install.
+    #[test]
+    fn stock_configurations_load() {
+        let conf = loaded(
+            "worker_processes auto; worker_cpu_affinity auto; pid /run/nginx.pid; error_log /var/log/e;
+             include modules-enabled/*.conf;
+             events { worker_connections 768; # multi_accept on;
+             }
+             http {
+                 sendfile on; tcp_nopush on; types_hash_max_size 2048; server_tokens build;
+                 types { text/html html htm; application/wasm wasm; }
+                 default_type application/octet-stream;
+                 ssl_protocols TLSv1.2 TLSv1.3; ssl_prefer_server_ciphers off;
+                 log_format main '$remote_addr - $remote_user [$time_local] \"$request\" '
+                                 '$status $body_bytes_sent';
+                 access_log /var/log/nginx/access.log main; gzip on; keepalive_timeout 65;
+                 server {
+                     listen 80 default_server; listen [::]:80 default_server;
+                     root /var/www/html; index index.html index.htm; server_name _;
+                     location / { try_files $uri $uri/ =404; }
+                     error_page 500 502 503 504 /50x.html;
+                     location = /50x.html { root html; }
+                 }
+             }",
+        );
+        assert_eq!((conf.listens.len(), conf.servers[0].locations.len()), (2, 2));
+        assert_eq!(conf.servers[0].locations[0].keepalive_timeout_ms, 65_000);
+    }
+
     #[test]
     fn user_is_for_root_only() {
         let folder = tempfile::tempdir().unwrap();

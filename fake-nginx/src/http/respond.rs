@@ -264,3 +264,68 @@ fn origin(scope: &Scope<'_>) -> String {
         _ => format!("http://{host}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::{LoadFrom, load};
+    use crate::http::{Parsed, parse};
+    use crate::options::Options;
+    use crate::release::{Profile, Version};
+    use crate::stamp::Stamp;
+
+    fn answer(version: Version, location: &str, is_draining: bool) -> Answer {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            format!("events {{}} http {{ server {{ listen 127.0.0.1:1; location / {{ {location} }} }} }}");
+        std::fs::write(folder.path().join("n.conf"), text).unwrap();
+        let from = LoadFrom::new(&Stamp::new(version), &Options::default(), false, 1);
+        let from = LoadFrom { conf: folder.path().join("n.conf"), ..from };
+        let conf = load(&from).unwrap().0;
+        let Parsed::Request(request, _) = parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") else {
+            panic!("no request")
+        };
+        let context = Context {
+            pid: 7,
+            profile: Profile::of(version),
+            now_unix_s: 0,
+            is_draining,
+            requests_on_connection: 1,
+            connection: 3,
+            remote: None,
+            local: None,
+        };
+        respond(&conf, 0, &request, &context)
+    }
+
+    fn says(answer: &Answer, header: &str) -> bool {
+        let head = String::from_utf8_lossy(&answer.bytes[..answer.head_len]).into_owned();
+        head.lines().any(|line| line == header)
+    }
+
+    #[test]
+    fn a_draining_worker_closes_and_says_so_since_1_21_6() {
+        for (version, said) in [
+            (Version::new(1, 21, 5), "Connection: keep-alive"),
+            (Version::new(1, 21, 6), "Connection: close"),
+        ] {
+            let answer = answer(version, "return 200 x;", true);
+            assert!(says(&answer, said) && !answer.keep_alive, "{version}");
+        }
+    }
+
+    #[test]
+    fn an_answer_tells_who_gave_it_and_how_fast_it_goes() {
+        let location = "limit_rate 2k; keepalive_timeout 3; return 200 \"$pid $nginx_version\";";
+        let answer = answer(Version::new(1, 26, 3), location, false);
+        assert_eq!(&answer.bytes[answer.head_len..], b"7 1.26.3");
+        assert_eq!((answer.limit_rate, answer.keepalive_timeout_ms), (Some(2048), 3000));
+        assert!(answer.keep_alive && says(&answer, "Date: Thu, 01 Jan 1970 00:00:00 GMT"));
+    }
+
+    #[test]
+    fn some_statuses_are_silence() {
+        let answer = answer(Version::new(1, 26, 3), "return 444;", false);
+        assert!(answer.bytes.is_empty() && !answer.keep_alive);
+    }
+}
