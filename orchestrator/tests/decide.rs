@@ -197,7 +197,10 @@ fn the_commit_point_needs_the_workers_that_were_ready() {
     assert_eq!(reason(&at(&soaking, &seen, 1_000)), Some(&Reason::NewMasterDied));
     let mut seen = drained();
     seen.new.as_mut().unwrap().unserved = Some(vec![7]);
-    assert_eq!(reason(&at(&soaking, &seen, 1_000)), Some(&Reason::ListenerLost(1)));
+    let Decision::Act(Action::Note, doubting) = at(&soaking, &seen, 1_000) else { unreachable!() };
+    assert!(matches!(at(&doubting, &seen, 1_001), Decision::Wait { why: Waiting::NewWorkers, .. }));
+    assert_eq!(reason(&at(&doubting, &seen, 3_000)), Some(&Reason::ListenerLost(1)));
+    assert!(matches!(at(&doubting, &drained(), 1_002), Decision::Act(Action::Note, _)), "calm again");
     let mut seen = drained();
     seen.old.as_mut().unwrap().children = vec![process(101, OLD, Title::ShuttingDown)];
     let decision = at(&soaking, &seen, 1_000);
