@@ -8,6 +8,7 @@
 pub mod catalogue;
 pub mod cli;
 pub mod format;
+pub mod handoff;
 pub mod invariants;
 pub mod live;
 pub mod mutant;
