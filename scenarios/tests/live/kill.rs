@@ -13,9 +13,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::Timespec;
 use scenarios::live::{self, Isolation};
+use scenarios::scenario::WorldKind;
 use tempfile::TempDir;
 
-use crate::world::{run, scenario, setting, shell, some_load, upgrade};
+use crate::world::{Place, run, scenario, setting, shell, some_load, upgrade};
 
 /// First argument of a laboratory that a test can kill; then follow the mode and what it does.
 pub(crate) const LABORATORY: &str = "__laboratory";
@@ -33,14 +34,15 @@ pub(crate) const TRIALS: &[(&str, fn())] = &[
 pub(crate) fn laboratory() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(2).collect();
     let isolation = if arguments[0] == "subreaper" { Isolation::Subreaper } else { Isolation::Best };
+    let place = Place { world: WorldKind::Fake, isolation };
     if arguments[1] == "upgrade" {
-        let trace = run(isolation, some_load(), upgrade());
+        let trace = run(place, some_load(), upgrade());
         eprintln!("{}", trace.header.isolation);
         return ExitCode::SUCCESS;
     }
     let folder = &arguments[1];
     let wait = shell(&format!("echo > {folder}/ready; exec cat {folder}/never"));
-    let _ = live::run(&scenario(some_load()), &setting(isolation, vec![wait]));
+    let _ = live::run(&scenario(some_load()), &setting(place, vec![wait]));
     ExitCode::FAILURE
 }
 

@@ -7,6 +7,19 @@ use scenarios::runbook::{Action, Condition, Runbook, Step, Target};
 use scenarios::scenario::{Act, Claim, Expect, Load, Release, Scenario, Subject, WorldKind};
 use scenarios::trace::{Request, Trace, What};
 
+/// Where a test runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) world: WorldKind,
+    pub(crate) isolation: Isolation,
+}
+
+impl Place {
+    pub(crate) fn of(world: WorldKind) -> Self {
+        Self { world, isolation: Isolation::Best }
+    }
+}
+
 /// A scenario with one runbook of these actions, which claims an upgrade.
 pub(crate) fn scenario(load: Load) -> Scenario {
     let release = |version: &str| Release { version: version.into(), workers: 2, fault: None };
@@ -35,7 +48,7 @@ pub(crate) fn some_load() -> Load {
     Load { fresh_per_second: 200, kept: 3, slow: 2, ..no_load() }
 }
 
-pub(crate) fn setting(isolation: Isolation, actions: Vec<Action>) -> Setting {
+pub(crate) fn setting(place: Place, actions: Vec<Action>) -> Setting {
     let steps = actions
         .into_iter()
         .map(|action| Step { text: format!("{action:?}"), action, failure_is_ignored: false })
@@ -43,19 +56,19 @@ pub(crate) fn setting(isolation: Isolation, actions: Vec<Action>) -> Setting {
     let runbook =
         Runbook { name: "test".into(), why: String::new(), source: None, steps, claims: Claim::Upgraded };
     Setting {
-        world: WorldKind::Real,
+        world: place.world,
         releases: nginx::releases(),
         runbooks: BTreeMap::from([("test".into(), runbook)]),
         seed: 0,
         mutants: Vec::new(),
-        isolation,
+        isolation: place.isolation,
         replay: "none".into(),
     }
 }
 
 /// Runs a runbook of these actions.
-pub(crate) fn run(isolation: Isolation, load: Load, actions: Vec<Action>) -> Trace {
-    live::run(&scenario(load), &setting(isolation, actions)).expect("a trace")
+pub(crate) fn run(place: Place, load: Load, actions: Vec<Action>) -> Trace {
+    live::run(&scenario(load), &setting(place, actions)).expect("a trace")
 }
 
 pub(crate) fn signal(signal: &str, to: Target) -> Action {
