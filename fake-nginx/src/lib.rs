@@ -3,6 +3,8 @@
 //! [`machine`] is pure: three resumable machines that decide what nginx would do next. [`os`] carries it
 //! out on Linux. The laboratory's model runs the same machines on a simulated kernel.
 
+#![deny(unsafe_code)]
+
 pub mod cli;
 pub mod conf;
 pub mod fault;

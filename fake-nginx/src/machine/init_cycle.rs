@@ -10,9 +10,10 @@
 use smallvec::SmallVec;
 
 use super::cycle::{Cycle, Listenings, PidFile};
-use super::effect::{Effect, Entry, Notice, Reply};
+use super::effect::{Effect, Entry, Notice};
 use super::line::{Errno, Line};
 use super::names::ConfId;
+use super::reply::Reply;
 use super::signal::Pid;
 use super::unanswered;
 
@@ -160,6 +161,7 @@ impl InitCycle {
                 let conf = self.cycle().conf;
                 self.go(Step::UsingEpoll, Effect::RedirectStderr(conf))
             }
+            Step::UsingEpoll if self.is_test() => self.to(Step::CloseOld(0)),
             Step::UsingEpoll => self.log(Step::CloseOld(0), Line::UsingEpoll),
             Step::CloseOld(at) => self.close_old(at),
             Step::OldClosed(at) => self.old_closed(at, &reply),

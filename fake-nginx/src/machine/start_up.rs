@@ -11,46 +11,16 @@
 use smallvec::SmallVec;
 
 use super::cycle::{Cycle, Fd, Listening, Listenings, PidFile};
-use super::effect::{Effect, Entry, Inherited, Notice, Print, Reply};
+use super::effect::{Effect, Entry, Notice, Print};
 use super::init_cycle::{InitCycle, Occasion, Progress};
 use super::line::Line;
 use super::master::{Birth, Master};
 use super::names::TextId;
-use super::signal::{Pid, Signal};
-use super::{Defects, Process, Turn, unanswered};
+use super::plan::{Plan, Purpose};
+use super::reply::{Inherited, Reply};
+use super::signal::Pid;
+use super::{Process, Turn, unanswered};
 use crate::fault::Fault;
-use crate::release::Profile;
-
-/// What a process was started for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// To serve.
-    Run,
-    /// `-t` or `-T`
-    Test {
-        /// `-T`
-        dump: bool,
-        /// `-q`
-        quiet: bool,
-    },
-    /// `-s`
-    Signal(Signal),
-}
-
-/// What a process is told at its start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Plan {
-    /// What to print first, for `-v`, `-V` and `-h`.
-    pub print: Option<Print>,
-    /// What it was started for.
-    pub purpose: Purpose,
-    /// What its release does.
-    pub profile: Profile,
-    /// What it does wrong, if anything.
-    pub fault: Option<Fault>,
-    /// What its machine does wrong.
-    pub defects: Defects,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {

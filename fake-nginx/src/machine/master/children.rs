@@ -11,8 +11,9 @@ use smallvec::SmallVec;
 
 use super::{Master, Point, Step as MasterStep};
 use crate::machine::Turn;
-use crate::machine::effect::{Command, Effect, Reply, Slot};
+use crate::machine::effect::{Command, Effect, Slot};
 use crate::machine::line::{Errno, Kind, Line};
+use crate::machine::reply::Reply;
 use crate::machine::signal::{Pid, Signal};
 
 /// A slot of the process table.

@@ -10,8 +10,9 @@
 use super::{Master, NewBinary, Point, Step as MasterStep};
 use crate::machine::Turn;
 use crate::machine::cycle::PidFile;
-use crate::machine::effect::{Effect, Reply};
+use crate::machine::effect::Effect;
 use crate::machine::line::Line;
+use crate::machine::reply::Reply;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {

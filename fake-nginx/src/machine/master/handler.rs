@@ -4,8 +4,9 @@
 //! `ngx_signal_handler` and `ngx_process_get_status` in `src/os/unix/ngx_process.c`, nginx 1.14 to 1.30.
 
 use super::{Master, NewBinary, Point, Step as MasterStep};
-use crate::machine::effect::{Effect, Reply, Waited};
+use crate::machine::effect::Effect;
 use crate::machine::line::{Action, Kind, Line};
+use crate::machine::reply::{Reply, Waited};
 use crate::machine::signal::{Arrival, ExitStatus, Pid, Signal};
 use crate::machine::{Turn, unanswered};
 

@@ -5,8 +5,9 @@
 //! `ngx_spawn_process` and `ngx_execute_proc` in `src/os/unix/ngx_process.c`, nginx 1.14 to 1.30.
 
 use super::{Child, Master, NewBinary, Point, Step as MasterStep, reap};
-use crate::machine::effect::{Command, Effect, Reply, Slot};
+use crate::machine::effect::{Command, Effect, Slot};
 use crate::machine::line::{Errno, Kind, Line};
+use crate::machine::reply::Reply;
 use crate::machine::signal::Pid;
 use crate::machine::worker::{Origin, Worker};
 use crate::machine::{Process, Turn, unanswered};
@@ -118,6 +119,7 @@ impl Master {
             slot: Slot(slot),
             index,
             is_daemonized: self.is_daemonized,
+            has_reopen_pending: self.flags.reopen,
         })
     }
 

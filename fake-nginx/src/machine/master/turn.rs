@@ -9,9 +9,10 @@ use super::children::Order;
 use super::spawn::Then;
 use super::{Master, NewBinary, Point, Step, exit};
 use crate::machine::Turn;
-use crate::machine::effect::{Effect, Reply};
+use crate::machine::effect::Effect;
 use crate::machine::init_cycle::{InitCycle, Progress};
 use crate::machine::line::{Kind, Line};
+use crate::machine::reply::Reply;
 
 /// The escalation's first delay; it doubles with every SIGALRM.
 const FIRST_DELAY_MS: u32 = 50;

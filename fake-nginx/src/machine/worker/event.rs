@@ -7,8 +7,9 @@
 
 use super::connection::Connection;
 use super::{Step, Worker, request, shutdown, unanswered};
-use crate::machine::effect::{Command, Conn, Effect, Ready, Reply};
+use crate::machine::effect::{Command, Conn, Effect};
 use crate::machine::line::{Action, Line};
+use crate::machine::reply::{Ready, Reply};
 use crate::machine::signal::Signal;
 
 /// After how many accepts a worker lets another one have the next (since 1.21.6).

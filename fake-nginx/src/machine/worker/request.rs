@@ -8,7 +8,8 @@
 
 use super::connection::{Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS};
 use super::{Step, Worker, unanswered};
-use crate::machine::effect::{Conn, Effect, Parsed, Received, Reply, Sent};
+use crate::machine::effect::{Conn, Effect};
+use crate::machine::reply::{Parsed, Received, Reply, Sent};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Act {
