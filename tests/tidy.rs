@@ -106,6 +106,7 @@ fn every_dependency_is_taken_from_the_workspace_where_its_reason_stands() {
         let own: Vec<_> = manifest
             .lines()
             .skip_while(|line| *line != "[dependencies]")
+            .take_while(|line| !line.starts_with("[["))
             .filter(|line| line.contains('=') && !line.contains(".workspace = true"))
             .collect();
 
