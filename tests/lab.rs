@@ -12,7 +12,11 @@ fn what_is_not_understood_exits_with_2() {
     lab().args(["run", "no-such-story"]).assert().code(2).stderr(contains("oldbin-lab list"));
     lab().args(["run", "/nowhere/story.kdl"]).assert().code(2).stderr(contains("/nowhere/story.kdl"));
     lab().args(["report", "/nowhere/trace.jsonl"]).assert().code(2).stderr(contains("/nowhere/trace.jsonl"));
-    lab().args(["run", "--mutant", "fake.sleeps"]).assert().code(2).stderr(contains("fake.forgets-to-rename-oldbin-back"));
+    lab()
+        .args(["run", "--mutant", "fake.sleeps"])
+        .assert()
+        .code(2)
+        .stderr(contains("fake.forgets-to-rename-oldbin-back"));
 }
 
 #[test]
@@ -24,7 +28,12 @@ fn a_file_with_mistakes_exits_with_2_and_every_mistake_has_its_line_and_column()
 
     let assert = lab().arg("run").arg(&file).assert().code(2);
 
-    assert.stderr(contains("story.kdl:3:5").and(contains("old")).and(contains("story.kdl:4:18")).and(contains("workers")));
+    assert.stderr(
+        contains("story.kdl:3:5")
+            .and(contains("old"))
+            .and(contains("story.kdl:4:18"))
+            .and(contains("workers")),
+    );
 }
 
 #[test]
@@ -39,18 +48,42 @@ fn a_story_of_another_schema_is_refused_in_one_sentence() {
 #[test]
 fn without_a_real_release_world_real_exits_with_3_and_says_how_to_get_one() {
     let empty = tempfile::tempdir().unwrap();
-    if scenarios::live::nginx::releases().iter().any(|found| !found.path.starts_with("/var/cache/oldbin")) {
-        return; // The system has an nginx of its own, which an empty folder does not hide.
-    }
-    if !scenarios::live::nginx::releases().is_empty() {
-        return; // The releases of the cache are always found.
-    }
+
     lab()
         .args(["run", "orchestrator-upgrade", "--world", "real"])
         .env("OLDBIN_NGINX_DIR", empty.path())
         .assert()
         .code(3)
         .stderr(contains("scripts/real-nginx"));
+}
+
+#[test]
+fn without_a_real_release_the_fake_runs_and_what_is_left_out_is_said() {
+    let empty = tempfile::tempdir().unwrap();
+
+    lab()
+        .args(["run", "orchestrator-upgrade"])
+        .env("OLDBIN_NGINX_DIR", empty.path())
+        .assert()
+        .code(0)
+        .stdout(contains("World real is left out").and(contains("scripts/real-nginx")));
+}
+
+#[test]
+fn a_single_real_release_is_upgraded_to_a_copy_of_itself() {
+    let Ok(releases) = common::real_releases(&["1.22.1"]) else {
+        return eprintln!("ignored: no nginx 1.22.1 was found");
+    };
+    let one = tempfile::tempdir().unwrap();
+    std::fs::create_dir(one.path().join("1.22.1")).unwrap();
+    std::os::unix::fs::symlink(releases.join("1.22.1/nginx"), one.path().join("1.22.1/nginx")).unwrap();
+
+    lab()
+        .args(["run", "orchestrator-upgrade", "--world", "real"])
+        .env("OLDBIN_NGINX_DIR", one.path())
+        .assert()
+        .code(0)
+        .stdout(contains("a copy of itself").and(contains("1.22.1 → 1.22.1")));
 }
 
 #[test]
@@ -66,7 +99,10 @@ fn a_trace_is_judged_again_from_its_file_with_the_same_verdict() {
 
 #[test]
 fn json_is_one_object_per_run() {
-    let output = lab().args(["run", "orchestrator-upgrade", "--world", "fake", "--json", "--times", "2"]).output().unwrap();
+    let output = lab()
+        .args(["run", "orchestrator-upgrade", "--world", "fake", "--json", "--times", "2"])
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let runs: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
 

@@ -9,7 +9,11 @@ use assert_cmd::Command;
 fn every_transcript_of_the_readme_is_what_the_program_says() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let transcripts = transcripts(&readme);
-    assert!(transcripts.len() >= 2, "the README shows the thing at work in {} transcripts", transcripts.len());
+    assert!(
+        transcripts.len() >= 2,
+        "the README shows the thing at work in {} transcripts",
+        transcripts.len()
+    );
 
     for (command, shown) in transcripts {
         let mut words = command.split_whitespace();
@@ -20,7 +24,8 @@ fn every_transcript_of_the_readme_is_what_the_program_says() {
             other => panic!("the README runs {other:?}"),
         };
         let output = Command::new(program).args(words).env("NO_COLOR", "1").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(shape(&said), shape(&shown), "`{command}` says:\n{said}");
     }
 }
@@ -39,10 +44,13 @@ fn transcripts(readme: &str) -> Vec<(String, String)> {
 fn shape(text: &str) -> Vec<String> {
     let word = |word: &str| {
         let digits = word.chars().all(|c| c.is_ascii_digit() || c == '.');
-        let shape = if digits && !word.is_empty() { "N".to_owned() } else { word.trim_matches('─').to_owned() };
+        let shape =
+            if digits && !word.is_empty() { "N".to_owned() } else { word.trim_matches('─').to_owned() };
         // A gap of a second is told in another unit.
         if matches!(shape.as_str(), "s" | "ms") { "unit".to_owned() } else { shape }
     };
-    let line = |line: &str| line.split_whitespace().map(word).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    let line = |line: &str| {
+        line.split_whitespace().map(word).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+    };
     text.lines().map(line).filter(|line| !line.is_empty()).collect()
 }

@@ -279,7 +279,13 @@ impl Observer {
                 process.parent = parent;
             } else if !self.strangers.contains(&pid) && self.is_of_world(pid) {
                 match self.role_of(pid, parent) {
-                    Some(role) => self.born(pid, parent, role),
+                    Some(role) => {
+                        // A worker's parent is a master, even if nobody has told of it yet.
+                        if role == Role::Worker && parent != self.own {
+                            self.know_master(parent);
+                        }
+                        self.born(pid, parent, role);
+                    }
                     None => is_unsettled = true,
                 }
             }
