@@ -115,18 +115,73 @@ fn json_is_one_object_per_run() {
 fn the_short_help_names_every_command() {
     let output = lab().arg("-h").output().unwrap();
 
-    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"");
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r#"
+    Prove that an nginx upgrade loses no request
+
+    Usage: oldbin-lab [COMMAND]
+
+    Commands:
+      run          Run scenarios and print their verdicts
+      list         List the scenarios, the runbooks and the nginx releases that were found
+      report       Print the verdict and the report of a trace that `run --trace` wrote
+      bench        Measure the handoff: orchestrator, bare signals and nginx's own `make upgrade`, in
+                   turns
+      completions  Print a completion script for a shell
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    Exit codes:
+       0  held: every scenario ended as it should, canaries included
+       1  violated: the report marks the first bad step
+       2  wrong usage, or a file that is no scenario
+       3  unchecked: the evidence for something is missing, and the scenario does not say why
+      70  a bug in this program
+
+    Example:
+      oldbin-lab run orchestrator-upgrade --world real --trace traces
+    "#);
 }
 
 #[test]
 fn the_help_of_run_names_every_option_and_exit_code() {
     let output = lab().args(["run", "-h"]).output().unwrap();
 
-    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"");
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r#"
+    Run scenarios and print their verdicts
+
+    Usage: oldbin-lab run [OPTIONS] [SCENARIOS]...
+
+    Arguments:
+      [SCENARIOS]...  Names of the catalogue, or files that end in .kdl [default: the whole catalogue]
+
+    Options:
+          --world <WORLD>    Where to run [default: all] [possible values: fake, real, all]
+          --times <N>        Run each scenario this many times [default: 1]
+          --seed <SEED>      Where random picks begin [default: 1]
+          --trace <FOLDER>   Write the trace of every run into this folder, as JSON Lines
+          --json             Print one JSON object per run instead of a table
+          --no-namespaces    Do without namespaces, even where they can be had
+          --mutant <DEFECT>  Run a deliberately defective fake or orchestrator, to see that the
+                             laboratory notices
+      -h, --help             Print help (see more with '--help')
+
+    Exit codes:
+       0  held: every scenario ended as it should, canaries included
+       1  violated: the report marks the first bad step
+       2  wrong usage, or a file that is no scenario
+       3  unchecked: the evidence for something is missing, and the scenario does not say why
+      70  a bug in this program
+
+    Example:
+      oldbin-lab run orchestrator-upgrade --world real --trace traces
+    "#);
 }
 
 #[test]
 fn completions_are_written_for_a_shell() {
-    lab().args(["completions", "bash"]).assert().code(0).stdout(contains("_oldbin-lab"));
+    lab().args(["completions", "bash"]).assert().code(0).stdout(contains("complete -F"));
     lab().args(["completions", "tcsh"]).assert().code(2);
 }

@@ -1,4 +1,5 @@
 //! Rules that are tests are kept: sizes, module docs, imports of the pure machines, where `unsafe` may be.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
