@@ -8,8 +8,10 @@
 pub mod catalogue;
 pub mod cli;
 pub mod format;
+pub mod handoff;
 pub mod invariants;
 pub mod live;
+pub mod mutant;
 pub mod report;
 pub mod runbook;
 pub mod scenario;

@@ -67,6 +67,8 @@ pub struct StartUp {
     inherited: Option<SmallVec<[Fd; 4]>>,
     invalid: Option<(TextId, bool)>,
     listening: Listenings,
+    /// Inherited descriptors that are no sockets.
+    ignored: SmallVec<[Fd; 2]>,
     init: Option<InitCycle>,
     cycle: Option<Cycle>,
     step: Step,
@@ -84,6 +86,7 @@ impl StartUp {
             inherited: None,
             invalid: None,
             listening: SmallVec::new(),
+            ignored: SmallVec::new(),
             init: None,
             cycle: None,
             step: Step::Begin,
@@ -123,8 +126,12 @@ impl StartUp {
             }
             Step::LogOpen => self.log_open(&reply),
             Step::Environment => self.inherit(reply),
-            Step::Invalid => match self.invalid.take() {
-                Some((text, ends)) => self.log(Step::Name { at: 0 }, Line::InvalidInherited { text, ends }),
+            Step::Invalid => match self.invalid {
+                Some((text, ends)) => {
+                    // nginx says it once more, as if the rest were a last number without separator.
+                    self.invalid = ends.then_some((text, false));
+                    self.log(Step::Invalid, Line::InvalidInherited { text, ends })
+                }
                 None => self.to(Step::Name { at: 0 }),
             },
             Step::Name { at } => match self.inherited_fd(at) {
@@ -198,6 +205,7 @@ impl StartUp {
     fn named(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
         let fd = self.inherited_fd(at).expect("a socket that was just asked for its name");
         if let Reply::Failed(errno) = *reply {
+            self.ignored.push(fd);
             return self.log(Step::Name { at: at + 1 }, Line::GetsocknameFailed { fd, errno });
         }
         let &Reply::Socket(named) = reply else { unanswered(&self.step, reply) };
@@ -231,7 +239,11 @@ impl StartUp {
                     Purpose::Test { quiet, .. } => Occasion::Test { quiet },
                     Purpose::Signal(_) => Occasion::Signal,
                 };
-                self.init = Some(InitCycle::first(occasion, std::mem::take(&mut self.listening)));
+                self.init = Some(InitCycle::first(
+                    occasion,
+                    std::mem::take(&mut self.listening),
+                    std::mem::take(&mut self.ignored),
+                ));
                 self.to(Step::Cycle)
             }
         }

@@ -51,9 +51,9 @@ impl Listeners {
     /// Takes an inherited socket over and says its address.
     pub(super) fn adopt(&mut self, fd: Fd) -> Result<Address, Errno> {
         let number = RawFd::from(fd.0);
-        // SAFETY: only asked for its flags; if there is no such descriptor, that fails.
+        has_flags(number)?;
+        // SAFETY: it is open, and nothing closes it during this call.
         let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-        rustix::io::fcntl_getfd(borrowed)?;
         let address = net::getsockname(borrowed)?;
         let address = match address.address_family() {
             AddressFamily::UNIX => {
@@ -87,8 +87,21 @@ impl Listeners {
 
     /// Closes it.
     pub(super) fn close(&mut self, fd: Fd) -> Result<(), Errno> {
-        self.sockets.remove(&fd).map(drop).ok_or(Errno::BADF)
+        match self.sockets.remove(&fd) {
+            Some(socket) => {
+                drop(socket);
+                Ok(())
+            }
+            // No socket of ours: there may be no such descriptor, and if there is, it stays.
+            None => has_flags(RawFd::from(fd.0)),
+        }
     }
+}
+
+/// Whether there is such a descriptor.
+fn has_flags(number: RawFd) -> Result<(), Errno> {
+    // SAFETY: only asked for its flags; if there is no such descriptor, that fails.
+    rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(number) }).map(drop)
 }
 
 fn create(listen: &Listen, reuseport: bool) -> Result<OwnedFd, Errno> {

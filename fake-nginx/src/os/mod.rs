@@ -1,7 +1,7 @@
 //! The world of a fake nginx on Linux: [`main`] carries out what [`crate::machine`] asks, and decides nothing.
 //!
 //! The process never has a second thread, so it may fork, change its environment and write over its command
-//! line. Handlers of signals only store what arrived ([`arrivals`]). All of the crate's `unsafe` is here.
+//! line. Handlers of signals only store what arrived (`arrivals`). All of the crate's `unsafe` is here.
 //!
 //! # Source
 //! The files of `src/os/unix/` of nginx 1.18 to 1.30, as named in each file.

@@ -60,7 +60,7 @@ pub(crate) fn setting(place: Place, actions: Vec<Action>) -> Setting {
         releases: nginx::releases(),
         runbooks: BTreeMap::from([("test".into(), runbook)]),
         seed: 0,
-        defects: Vec::new(),
+        mutants: Vec::new(),
         isolation: place.isolation,
         replay: "none".into(),
     }

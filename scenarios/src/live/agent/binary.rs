@@ -101,7 +101,7 @@ fn place(
                 Some(found) => found.version,
                 None => wanted.version.parse::<Version>().map_err(|error| error.to_string())?,
             };
-            stamp_fake(version, wanted.fault.as_deref(), &order.defects, path)?;
+            stamp_fake(version, wanted.fault.as_deref(), &order.fake_defects, path)?;
             Ok(version.to_string())
         }
     }

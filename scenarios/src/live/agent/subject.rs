@@ -35,7 +35,12 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
             }
             give("--state-dir", &world.paths.state.to_string_lossy());
             let mut command = Command::new("/proc/self/exe");
-            command.arg0("oldbin").arg(OLDBIN).args(words).arg("--json");
+            command
+                .arg0("oldbin")
+                .arg(OLDBIN)
+                .arg(order.orchestrator_defects.join(","))
+                .args(words)
+                .arg("--json");
             Ok(claim::of_oldbin(&step(world, &text, &mut command)?))
         }
         Subject::Command { program, arguments } => {
