@@ -39,6 +39,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_dead_nginx_is_refused", no_nginx),
     ("a_relative_program_without_a_folder_is_refused", relative_program),
     ("a_foreground_nginx_under_its_parent_is_refused", foreground),
+    ("a_held_upgrade_whose_masters_are_both_killed_is_stuck_and_says_so", stuck),
+    ("what_oldbin_does_not_understand_exits_with_2_and_touches_nothing", usage),
     ("a_dry_run_changes_nothing", dry_run),
     ("a_binary_that_the_package_manager_has_replaced_is_upgraded_to", already_replaced),
     ("clients_lose_nothing_while_the_binary_changes", nothing_is_lost),
@@ -282,6 +284,27 @@ fn foreground() {
     let site = Site::start_in_foreground(OLD);
     let said = upgrade(&site, &new_binary(), &[]);
     site.was_refused(&said, OLD);
+}
+
+fn stuck() {
+    let site = Site::start(OLD);
+    upgrade(&site, &new_binary(), &["--soak", "0", "--hold"]);
+    site::kill(site.pid("nginx.pid.oldbin"));
+    site::kill(site.pid("nginx.pid"));
+    let said = site.oldbin(&["rollback".into()]);
+    assert_eq!((said.outcome(), said.code), ("stuck", 5), "{said:?}");
+    assert!(!said.text("remedy").is_empty(), "{said:?}");
+}
+
+fn usage() {
+    let site = Site::start(OLD);
+    for arguments in
+        [&["upgrade"][..], &["upgrade", "--new"], &["upgrad"], &["upgrade", "--new", "x", "--soak", "soon"]]
+    {
+        let code = site.exit_code(&arguments.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(code, Some(2), "{arguments:?}");
+    }
+    site.serves_alone(OLD);
 }
 
 fn dry_run() {

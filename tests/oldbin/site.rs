@@ -162,6 +162,11 @@ impl Site {
         Running(self.command(arguments).spawn().unwrap()).end()
     }
 
+    /// Runs `oldbin` to its end; only its exit code.
+    pub(crate) fn exit_code(&self, arguments: &[OsString]) -> Option<i32> {
+        self.command(arguments).output().unwrap().status.code()
+    }
+
     pub(crate) fn start_oldbin(&self, arguments: &[&str]) -> Running {
         let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
         Running(self.command(&arguments).spawn().unwrap())
