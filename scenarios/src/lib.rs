@@ -5,7 +5,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
 pub mod cli;
+pub mod format;
+pub mod invariants;
 pub mod runbook;
 pub mod scenario;
 pub mod trace;

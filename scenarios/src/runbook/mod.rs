@@ -8,8 +8,10 @@
 //! # Units
 //! Durations are milliseconds and end in `_ms`.
 
+mod parse;
 mod placeholder;
 
+pub use parse::parse;
 pub use placeholder::{PLACEHOLDERS, fill, unknown_placeholder};
 
 use crate::scenario::Claim;

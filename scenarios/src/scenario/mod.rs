@@ -5,8 +5,15 @@
 //! runs in every world.
 
 mod claim;
+mod fault;
+mod parse;
+mod parse_expect;
 
 pub use claim::Claim;
+pub use fault::{FAULTS, FaultWord};
+pub use parse::{DEADLINE_MS, PATIENCE_MS, parse};
+
+pub(crate) use parse::words;
 
 use std::fmt;
 use std::path::PathBuf;

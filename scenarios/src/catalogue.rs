@@ -1,0 +1,117 @@
+//! The scenarios and runbooks that come with the program.
+//!
+//! They are part of the executable, so that an installed `oldbin-lab` has them wherever it is.
+
+use crate::format::FormatError;
+use crate::runbook::{self, Runbook};
+use crate::scenario::{self, Scenario};
+
+/// A file that comes with the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The name that the file tells, which is its own without `.kdl`.
+    pub name: &'static str,
+    /// What it says.
+    pub text: &'static str,
+}
+
+macro_rules! entries {
+    ($folder:literal: $($name:literal),+ $(,)?) => {
+        &[$(Entry { name: $name, text: include_str!(concat!("../", $folder, "/", $name, ".kdl")) }),+]
+    };
+}
+
+/// Every scenario, in the order in which `run` takes them.
+pub const SCENARIOS: &[Entry] = entries!["catalogue":
+    "manual-upgrade",
+    "manual-upgrade-and-rollback",
+    "orchestrator-upgrade",
+    "orchestrator-upgrade-and-rollback",
+    "new-binary-exits-at-start",
+    "rollback-after-winch-under-load",
+    "canary-no-wait-script-loses-requests",
+];
+
+/// Every runbook.
+pub const RUNBOOKS: &[Entry] = entries!["runbooks":
+    "alpine-init-upgrade",
+    "debian-init-upgrade",
+    "documented-upgrade",
+    "make-upgrade",
+    "manual-rollback",
+    "manual-upgrade",
+    "nginx-org-rpm-upgrade",
+    "no-wait-script",
+];
+
+/// The scenario of this name, if there is one.
+///
+/// # Errors
+/// Never for a release of this program: a test reads all of them.
+pub fn scenario(name: &str) -> Option<Result<Scenario, FormatError>> {
+    let entry = SCENARIOS.iter().find(|entry| entry.name == name)?;
+    Some(scenario::parse(&format!("catalogue/{name}.kdl"), entry.text))
+}
+
+/// The runbook of this name, if there is one.
+///
+/// # Errors
+/// Never for a release of this program: a test reads all of them.
+pub fn runbook(name: &str) -> Option<Result<Runbook, FormatError>> {
+    let entry = RUNBOOKS.iter().find(|entry| entry.name == name)?;
+    Some(runbook::parse(&format!("runbooks/{name}.kdl"), entry.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::Subject;
+
+    fn stems(folder: &str) -> BTreeSet<String> {
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "kdl"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    fn names(entries: &[Entry]) -> BTreeSet<String> {
+        entries.iter().map(|entry| entry.name.to_owned()).collect()
+    }
+
+    #[test]
+    fn every_file_of_the_folders_is_part_of_the_program() {
+        assert_eq!(names(SCENARIOS), stems("catalogue"));
+        assert_eq!(names(RUNBOOKS), stems("runbooks"));
+    }
+
+    #[test]
+    fn every_scenario_is_read_and_tells_its_files_name_and_finds_its_runbooks() {
+        for entry in SCENARIOS {
+            let scenario =
+                scenario(entry.name).unwrap().unwrap_or_else(|error| panic!("{}", error.render(false)));
+            assert_eq!(scenario.name, entry.name);
+            for act in scenario.acts {
+                if let Subject::Runbook { name } = act.subject {
+                    let book = runbook(&name)
+                        .unwrap_or_else(|| panic!("{}: no runbook {name}", entry.name))
+                        .unwrap();
+                    assert_eq!(book.claims, act.claims, "{}: {name} cannot claim this", entry.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_runbook_is_read_and_tells_its_files_name() {
+        for entry in RUNBOOKS {
+            let runbook =
+                runbook(entry.name).unwrap().unwrap_or_else(|error| panic!("{}", error.render(false)));
+            assert_eq!(runbook.name, entry.name);
+        }
+    }
+}
