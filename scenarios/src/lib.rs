@@ -12,3 +12,4 @@ pub mod invariants;
 pub mod runbook;
 pub mod scenario;
 pub mod trace;
+pub mod verdict;

@@ -210,3 +210,257 @@ fn clients(node: &mut Node<'_>) -> Option<Load> {
     }
     Some(load)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"scenario "x" schema=1 {
+    why "Öfter als man denkt."
+    source "a mailing list"
+    old "1.22.1" workers=2
+    new "1.26.3" { fault "loads-then-fails" status=3 seconds=1; }
+    act "orchestrator" "upgrade" "--soak" "200ms" claims="upgraded"
+    act "runbook" "manual-rollback" claims="rolled-back"
+    act "command" "./up.sh" "fast" claims="failed"
+    load fresh-per-second=200 kept=4 slow=2 slow-for="0.5s" patience="3s"
+    deadline "12s"
+    expect ends-on="new" {
+        always "claim-is-true"
+        eventually "one-generation-at-the-end"
+        sometimes "new-master.born"
+        log "changing binary"
+        violates "no-accepted-request-is-lost"
+        unchecked "no-signal-to-a-stranger" because="the script is not ours"
+    }
+}"#;
+
+    /// Every mistake as `line:column message | help`.
+    fn mistakes(text: &str) -> Vec<String> {
+        let error = parse("x.kdl", text).expect_err("the file should be refused");
+        let line = |m: &format::Mistake| {
+            let help = m.help.as_ref().map_or(String::new(), |help| format!(" | {help}"));
+            format!("{}:{} {}{help}", m.line, m.column, m.message)
+        };
+        error.mistakes.iter().map(line).collect()
+    }
+
+    /// The mistakes of the whole file after one replacement.
+    fn after(from: &str, to: &str) -> Vec<String> {
+        assert!(WHOLE.contains(from), "{from:?} is not in the file");
+        mistakes(&WHOLE.replacen(from, to, 1))
+    }
+
+    #[test]
+    fn every_node_of_a_whole_file_is_read() {
+        let scenario = parse("x.kdl", WHOLE).unwrap_or_else(|error| panic!("{}", error.render(false)));
+        let orchestrator = ["upgrade", "--soak", "200ms"].map(str::to_owned).to_vec();
+        let act = |subject, claims| Act { subject, claims };
+        assert_eq!(
+            scenario,
+            Scenario {
+                name: "x".into(),
+                why: "Öfter als man denkt.".into(),
+                source: Some("a mailing list".into()),
+                old: Release { version: "1.22.1".into(), workers: 2, fault: None },
+                new: Release {
+                    version: "1.26.3".into(),
+                    workers: 1,
+                    fault: Some("loads-then-fails seconds=1 status=3".into()),
+                },
+                acts: vec![
+                    act(Subject::Orchestrator { arguments: orchestrator }, Claim::Upgraded),
+                    act(Subject::Runbook { name: "manual-rollback".into() }, Claim::RolledBack),
+                    act(
+                        Subject::Command { program: "./up.sh".into(), arguments: vec!["fast".into()] },
+                        Claim::Failed
+                    ),
+                ],
+                load: Load { fresh_per_second: 200, kept: 4, slow: 2, slow_ms: 500, patience_ms: 3000 },
+                expect: super::super::Expect {
+                    invariants: vec!["claim-is-true".into(), "one-generation-at-the-end".into()],
+                    violates: vec!["no-accepted-request-is-lost".into()],
+                    sometimes: vec!["new-master.born".into()],
+                    log: vec!["changing binary".into()],
+                    unchecked: vec![("no-signal-to-a-stranger".into(), "the script is not ours".into())],
+                    ends_on_new: Some(true),
+                },
+                deadline_ms: 12_000,
+            }
+        );
+    }
+
+    #[test]
+    fn a_mistake_is_shown_at_the_very_argument_with_what_was_meant() {
+        let error =
+            parse("x.kdl", &WHOLE.replace("seconds=1", "second=1").replace("\"12s\"", "12")).unwrap_err();
+        insta::assert_snapshot!(error.render(false), @r#"
+          × x.kdl is no scenario that this program reads
+
+        Error: 
+          × `fault` needs the property `seconds`
+           ╭─[x.kdl:5:20]
+         4 │     old "1.22.1" workers=2
+         5 │     new "1.26.3" { fault "loads-then-fails" status=3 second=1; }
+           ·                    ──┬──
+           ·                      ╰── here
+         6 │     act "orchestrator" "upgrade" "--soak" "200ms" claims="upgraded"
+           ╰────
+          help: for example: fault "loads-then-fails" seconds=1
+
+        Error: 
+          × `fault` has no property `second`
+           ╭─[x.kdl:5:54]
+         4 │     old "1.22.1" workers=2
+         5 │     new "1.26.3" { fault "loads-then-fails" status=3 second=1; }
+           ·                                                      ────┬───
+           ·                                                          ╰── unknown property
+         6 │     act "orchestrator" "upgrade" "--soak" "200ms" claims="upgraded"
+           ╰────
+          help: did you mean `seconds`? valid here: `seconds`, `status`
+
+        Error: 
+          × 12 is not a duration
+            ╭─[x.kdl:10:14]
+          9 │     load fresh-per-second=200 kept=4 slow=2 slow-for="0.5s" patience="3s"
+         10 │     deadline 12
+            ·              ─┬
+            ·               ╰── should be a duration
+         11 │     expect ends-on="new" {
+            ╰────
+          help: write it as "200ms", "1.5s" or "2s"
+        "#);
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_told_at_once_by_their_place() {
+        let text =
+            WHOLE.replace("why", "wy").replace("kept=4", "kept=\"four\"").replace("\"3s\"", "\"soon\"");
+        insta::assert_snapshot!(mistakes(&text).join("\n"), @r#"
+        1:1 `why` is missing | for example: why "An old worker answers for as long as its request takes."
+        2:5 `scenario` has no `wy` | did you mean `why`? valid here: `why`, `source`, `old`, `new`, `act`, `load`, `deadline`, `expect`
+        9:31 "four" is not a whole number | without quotes, as in workers=2
+        9:66 "soon" is not a duration | write it as "200ms", "1.5s" or "2s"
+        "#);
+    }
+
+    #[test]
+    fn another_schema_is_one_clear_refusal() {
+        assert_eq!(
+            after("schema=1", "schema=2 colour=3"),
+            [
+                "1:14 the file has schema 2, and this program reads 1 | use the program that the file was written for"
+            ]
+        );
+        assert_eq!(after(" schema=1", "").len(), 1);
+    }
+
+    #[test]
+    fn names_that_do_not_exist_are_refused_with_the_nearest_that_does() {
+        let mut told = Vec::new();
+        for (from, to) in [
+            ("claims=\"upgraded\"", "claims=\"upgrade\""),
+            ("\"claim-is-true\"", "\"claim-was-true\""),
+            ("\"new-master.born\"", "\"new-master.burn\""),
+            ("\"loads-then-fails\"", "\"loads-than-fails\""),
+            ("\"runbook\"", "\"runbok\""),
+            ("ends-on=\"new\"", "ends-on=\"newer\""),
+            ("deadline", "dead-line"),
+            ("slow=2", "slo=2"),
+        ] {
+            told.extend(after(from, to).into_iter().map(|line| line.replace(", `", ",`")));
+        }
+        let short: Vec<_> = told.iter().map(|line| line.split("? valid").next().unwrap()).collect();
+        insta::assert_snapshot!(short.join("\n"), @r#"
+        6:51 "upgrade" is not a claim | did you mean `upgraded`
+        12:16 there is no invariant "claim-was-true" | did you mean `claim-is-true`
+        14:19 there is no moment "new-master.burn" | did you mean `new-master.born`
+        5:26 there is no fault "loads-than-fails" | did you mean `loads-then-fails`
+        7:9 nobody is called "runbok" | did you mean `runbook`
+        11:12 a run ends on "old" or on "new", not on "newer" | valid here: `old`,`new`
+        10:5 `scenario` has no `dead-line` | did you mean `deadline`
+        9:5 `slow-for` without `slow` slows nobody | for example: load slow=2 slow-for="500ms"
+        9:38 `load` has no property `slo` | did you mean `slow`
+        "#);
+    }
+
+    #[test]
+    fn what_is_missing_or_too_much_is_refused() {
+        let mut told = Vec::new();
+        for (from, to) in [
+            ("    why \"Öfter als man denkt.\"\n", ""),
+            ("claims=\"failed\"", ""),
+            ("\"./up.sh\" \"fast\"", ""),
+            ("slow-for=\"0.5s\"", ""),
+            ("old \"1.22.1\"", "old"),
+            (" because=\"the script is not ours\"", ""),
+            ("\"manual-rollback\"", "\"manual-rollback\" \"now\""),
+            ("deadline \"12s\"", "deadline \"12s\"; deadline \"13s\""),
+            ("kept=4", "kept=4 kept=5"),
+            ("deadline \"12s\"", "deadline \"12s\" { }"),
+            ("workers=2", "workers=(u8)2"),
+        ] {
+            told.extend(after(from, to));
+        }
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        1:1 `why` is missing | for example: why "An old worker answers for as long as its request takes."
+        8:5 `act` needs the property `claims` | for example: act "orchestrator" "upgrade" claims="upgraded"
+        8:5 `act "command"` needs a program | for example: act "command" "./upgrade.sh" claims="upgraded"
+        9:5 slow requests need to know how slow | for example: load slow=2 slow-for="500ms"
+        4:5 `old` needs a version | for example: old "1.22.1" workers=2
+        17:9 `unchecked` needs the property `because` | for example: unchecked "no-signal-to-a-stranger" because="the real world cannot see senders"
+        7:37 a runbook takes no arguments | what a runbook needs stands in its file
+        10:21 `deadline` stands twice | keep one of them
+        9:38 `kept` stands twice | keep one of them
+        10:5 `deadline` has no block | leave the { … } out
+        4:18 a type annotation means nothing here | leave the (type) out
+        "#);
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_refused() {
+        let mut told = Vec::new();
+        for (from, to) in [
+            ("workers=2", "workers=0"),
+            ("workers=2", "workers=70000"),
+            ("\"1.22.1\"", "\"stable\""),
+            ("\"0.5s\"", "\"3s\""),
+            ("\"claim-is-true\"", "\"one-generation-at-the-end\""),
+            ("\"claim-is-true\"", "\"no-accepted-request-is-lost\""),
+            ("scenario \"x\"", "scenario \"X y\""),
+            ("why \"Öfter als man denkt.\"", "why \" \""),
+        ] {
+            told.extend(after(from, to));
+        }
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        4:18 0 workers are not between 1 and 64
+        4:18 70000 is not a number of this size | it must fit 16 bits
+        4:9 "stable" is no version of nginx | three numbers: old "1.22.1" workers=2
+        9:45 a slow answer takes 3000 ms, and clients wait 3000 ms
+        12:16 "one-generation-at-the-end" holds eventually, not always | write: eventually "one-generation-at-the-end"
+        13:20 "one-generation-at-the-end" is named twice | keep one of them
+        12:16 "no-accepted-request-is-lost" cannot hold and be violated in one run | a canary names it under `violates` only
+        1:10 "X y" is not a name | small letters, digits and single hyphens: "new-binary-exits-at-start"
+        2:9 " " is not a text that says something
+        "#);
+    }
+
+    #[test]
+    fn a_scenario_that_nothing_could_make_fail_is_refused() {
+        let text = WHOLE
+            .replace("        violates \"no-accepted-request-is-lost\"\n", "")
+            .replace("        sometimes \"new-master.born\"\n", "");
+        let told = mistakes(&text);
+        assert!(told[0].contains("names no moment that must be reached") && told.len() == 1, "{told:?}");
+    }
+
+    #[test]
+    fn what_is_no_kdl_is_told_with_its_place() {
+        assert_eq!(mistakes("scenario \"x\" schema=1 {\n  why \"open\n}").len(), 1);
+        assert_eq!(mistakes(""), ["1:1 the file holds no scenario"]);
+        assert_eq!(
+            mistakes("runbook \"x\" schema=1"),
+            ["1:1 `runbook` is no scenario | valid here: `scenario`"]
+        );
+    }
+}

@@ -25,6 +25,7 @@ pub use file::{TraceError, read, write};
 pub use request::{Fate, Kind, Request};
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,18 @@ pub enum Evidence {
     NoticeLog,
     /// Requests of clients.
     Requests,
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExitStatus => "how processes ended",
+            Self::Signals => "signals",
+            Self::Listeners => "listeners",
+            Self::NoticeLog => "the notice log",
+            Self::Requests => "requests",
+        })
+    }
 }
 
 impl Trace {

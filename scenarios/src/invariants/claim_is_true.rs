@@ -1,0 +1,319 @@
+//! What the subject says it has done, it was expected to do, and it has done it.
+//!
+//! A claim is judged at its own instant, give or take [`SIGHT_MS`]. Processes of the other generation may still
+//! be there if they are on their way out (a draining worker, a master that was told to go), because a graceful
+//! shutdown takes as long as its slowest answer; that they really go is another invariant's business.
+//! *Stuck* and *failed* promise nothing.
+
+use super::{Finding, Process, SIGHT_MS, Side, State};
+use crate::scenario::Claim;
+use crate::trace::{Content, Evidence, Role, Trace, What};
+
+pub(super) fn check(trace: &Trace) -> Finding {
+    let mut began = act_began(trace, 0);
+    let mut claims = 0;
+    let mut unchecked = None;
+    for position in 0..trace.events.len() {
+        let What::Claimed { act, claim, expected, said, .. } = &trace.events[position].what else { continue };
+        claims += 1;
+        if claim != expected {
+            let why = format!("act {act} claims {claim}, and should claim {expected}: {}", last_line(said));
+            return Finding::violated(trace, position, why);
+        }
+        let answer = match claim {
+            Claim::Refused => touched(trace, began, position),
+            Claim::Upgraded | Claim::Held | Claim::RolledBack => in_sight(trace, position, *claim),
+            Claim::Stuck | Claim::Failed => Finding::Held,
+        };
+        match answer {
+            Finding::Held => {}
+            Finding::Violated { .. } => return answer,
+            Finding::Unchecked { .. } => unchecked = unchecked.or(Some(answer)),
+        }
+        began = act_began(trace, position + 1);
+    }
+    match (claims, unchecked) {
+        (0, _) => Finding::unchecked("nothing was claimed"),
+        (_, Some(unchecked)) => unchecked,
+        (_, None) => Finding::Held,
+    }
+}
+
+/// Where an act begins that comes behind `from`: what is there before it is not its doing.
+fn act_began(trace: &Trace, from: usize) -> usize {
+    let is_beginning = |what: &What| matches!(what, What::StepBegan { .. } | What::Quiescent);
+    let found = trace.events.iter().skip(from).position(|event| is_beginning(&event.what));
+    found.map_or(from, |offset| from + offset)
+}
+
+/// A refusal promises that nothing was touched.
+fn touched(trace: &Trace, began: usize, claimed: usize) -> Finding {
+    for position in began..claimed {
+        let what = match &trace.events[position].what {
+            What::Signal { signal, .. } if !asks_for_something(signal) => continue,
+            What::Signal { to, signal, .. } => format!("{signal} was sent to {to}"),
+            What::SignalToStranger { pid, signal } => format!("{signal} was sent to {pid}"),
+            What::Binary { .. } => "the binary's file was changed".to_owned(),
+            What::PidFile { .. } => "a pid file was changed".to_owned(),
+            What::Born { pid, .. } => format!("process {pid} was born"),
+            What::Draining { .. }
+            | What::Died { .. }
+            | What::Listening { .. }
+            | What::NotListening { .. }
+            | What::Request(_)
+            | What::Log { .. }
+            | What::StepBegan { .. }
+            | What::StepEnded { .. }
+            | What::Claimed { .. }
+            | What::Moment { .. }
+            | What::Quiescent
+            | What::Survivor { .. } => continue,
+        };
+        return Finding::violated(trace, position, format!("{what}, and the claim is refused"));
+    }
+    if trace.header.blind_to.contains(&Evidence::Signals) {
+        return Finding::unchecked("a signal that changed nothing would not be seen");
+    }
+    Finding::Held
+}
+
+/// True for a signal that somebody sends; the others are the kernel's or the master's own business.
+fn asks_for_something(signal: &str) -> bool {
+    matches!(signal, "HUP" | "INT" | "QUIT" | "KILL" | "USR1" | "USR2" | "TERM" | "WINCH")
+}
+
+/// Looks for an instant within sight of the claim at which it is true.
+fn in_sight(trace: &Trace, claimed: usize, claim: Claim) -> Finding {
+    let until_us = trace.events[claimed].at_us + SIGHT_MS * 1000;
+    let mut state = State::at(trace, claimed);
+    let mut untrue = untrue(trace, &state, claim);
+    for event in trace.events.iter().skip(claimed + 1).take_while(|event| event.at_us <= until_us) {
+        if untrue.is_none() {
+            break;
+        }
+        state.apply(event);
+        untrue = self::untrue(trace, &state, claim);
+    }
+    match untrue {
+        Some(why) => Finding::violated(trace, claimed, format!("claims {claim}, but {why}")),
+        None if state.binary.is_none() => Finding::unchecked("nobody looked at the binary's file"),
+        None => Finding::Held,
+    }
+}
+
+/// Why a claim is not true in this state.
+fn untrue(trace: &Trace, state: &State, claim: Claim) -> Option<String> {
+    let header = &trace.header;
+    let (side, version) = match claim {
+        Claim::RolledBack => (Side::Old, &header.old),
+        Claim::Upgraded | Claim::Held | Claim::Refused | Claim::Stuck | Claim::Failed => {
+            (Side::New, &header.new)
+        }
+    };
+    let masters = state.masters();
+    let Some(serving) = masters.iter().find(|master| master.side(header) == side) else {
+        return Some(format!("no master of {version} runs"));
+    };
+    if state.serving(serving.pid) == 0 {
+        return Some(format!("master {} of {version} has no worker that takes connections", serving.pid));
+    }
+    if let Some(found) = state.binary.as_ref().filter(|found| found.as_ref() != Some(version)) {
+        let found = found.as_deref().unwrap_or("no nginx");
+        return Some(format!("the binary's file is {found} and not {version}"));
+    }
+    let mut others =
+        state.processes.values().filter(|process| process.is_alive() && process.side(header) != side);
+    if claim == Claim::Held {
+        return untrue_reserve(&masters, serving, others);
+    }
+    if let Some(other) = others.clone().find(|other| !is_leaving(trace, other)) {
+        return Some(format!("{} {} of the other release is still there", role(other), other.pid));
+    }
+    let has_other_master = others.any(|other| other.role == Role::Master);
+    match &state.oldbin {
+        Some(content) if claim == Claim::RolledBack && *content != Content::Absent && !has_other_master => {
+            Some("the oldbin file is still there".into())
+        }
+        _ => None,
+    }
+}
+
+/// Why there is no master in reserve.
+fn untrue_reserve<'a>(
+    masters: &[&Process],
+    serving: &Process,
+    mut others: impl Iterator<Item = &'a Process>,
+) -> Option<String> {
+    if !masters.iter().any(|master| master.pid != serving.pid) {
+        return Some("no old master is in reserve".into());
+    }
+    let busy = others.find(|other| other.is_serving())?;
+    Some(format!("worker {} of the old master still takes connections", busy.pid))
+}
+
+/// True for a process that is on its way out.
+fn is_leaving(trace: &Trace, process: &Process) -> bool {
+    let dies = || {
+        let died = |what| if let &What::Died { pid, .. } = what { Some(pid) } else { None };
+        trace.select(died).any(|(.., pid)| pid == process.pid)
+    };
+    match process.role {
+        Role::Worker => process.draining_us.is_some(),
+        Role::Master => process.told_to_go || (trace.header.blind_to.contains(&Evidence::Signals) && dies()),
+    }
+}
+
+fn role(process: &Process) -> &'static str {
+    match process.role {
+        Role::Master => "master",
+        Role::Worker => "worker",
+    }
+}
+
+fn last_line(text: &str) -> &str {
+    text.trim().lines().last().unwrap_or("it said nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Run, judge};
+    use super::*;
+    use crate::trace::PidFile;
+
+    const NAME: &str = "claim-is-true";
+
+    /// The new generation serves, the old workers are gone, and the file is the new one.
+    fn held() -> Run {
+        Run::new()
+            .rest(5)
+            .binary(10, "1.26.3")
+            .file(11, PidFile::Oldbin, Content::Pid(10))
+            .new_generation(20)
+            .drains(30, 11)
+            .drains(30, 12)
+            .died(31, 11, None)
+            .died(31, 12, None)
+    }
+
+    fn upgraded() -> Run {
+        held().died(35, 10, None).file(36, PidFile::Oldbin, Content::Absent)
+    }
+
+    fn rolled_back() -> Run {
+        held()
+            .binary(32, "1.22.1")
+            .worker(33, 13, 10)
+            .drains(35, 21)
+            .drains(35, 22)
+            .signal(36, 20, "QUIT")
+            .died(37, 21, None)
+            .died(37, 22, None)
+            .died(38, 20, None)
+            .file(39, PidFile::Oldbin, Content::Absent)
+    }
+
+    fn why(run: &Run) -> String {
+        let claimed = run.trace.events.iter().rposition(|event| matches!(event.what, What::Claimed { .. }));
+        match judge(NAME, run) {
+            Finding::Violated { event, why, .. } if Some(event) == claimed => why,
+            other @ (Finding::Held | Finding::Violated { .. } | Finding::Unchecked { .. }) => {
+                panic!("not violated at the claim: {other:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn true_claims_hold() {
+        assert_eq!(judge(NAME, &upgraded().claims(40, Claim::Upgraded)), Finding::Held);
+        assert_eq!(judge(NAME, &held().claims(40, Claim::Held)), Finding::Held);
+        assert_eq!(judge(NAME, &rolled_back().claims(40, Claim::RolledBack)), Finding::Held);
+        assert_eq!(judge(NAME, &Run::new().rest(5).claims(40, Claim::Refused)), Finding::Held);
+        assert_eq!(judge(NAME, &held().claims(40, Claim::Failed)), Finding::Held);
+    }
+
+    #[test]
+    fn another_claim_than_the_expected_one_violates_it() {
+        let run = upgraded().claims_but_should(40, Claim::Upgraded, Claim::RolledBack);
+        assert_eq!(why(&run), "act 1 claims upgraded, and should claim rolled-back: said");
+    }
+
+    #[test]
+    fn upgraded_is_untrue_while_the_new_release_does_not_serve_alone() {
+        assert_eq!(
+            why(&Run::new().binary(10, "1.26.3").claims(40, Claim::Upgraded)),
+            "claims upgraded, but no master of 1.26.3 runs"
+        );
+        assert_eq!(
+            why(&held().drains(38, 21).drains(38, 22).claims(40, Claim::Upgraded)),
+            "claims upgraded, but master 20 of 1.26.3 has no worker that takes connections"
+        );
+        assert_eq!(
+            why(&upgraded().binary(39, "1.22.1").claims(40, Claim::Upgraded)),
+            "claims upgraded, but the binary's file is 1.22.1 and not 1.26.3"
+        );
+        assert_eq!(
+            why(&held().claims(40, Claim::Upgraded)),
+            "claims upgraded, but master 10 of the other release is still there"
+        );
+    }
+
+    #[test]
+    fn what_is_on_its_way_out_may_still_be_there() {
+        let leaving = Run::new().binary(10, "1.26.3").new_generation(20).signal(30, 10, "QUIT");
+        let drains = leaving.clone().drains(31, 11).drains(31, 12).claims(40, Claim::Upgraded);
+        assert_eq!(judge(NAME, &drains), Finding::Held);
+        let one_stays = leaving.drains(31, 11).claims(40, Claim::Upgraded);
+        assert_eq!(why(&one_stays), "claims upgraded, but worker 12 of the other release is still there");
+    }
+
+    #[test]
+    fn a_claim_may_run_ahead_of_what_is_seen_but_not_far() {
+        let ahead = |ms| held().claims(40, Claim::Upgraded).died(ms, 10, None);
+        assert_eq!(judge(NAME, &ahead(40 + SIGHT_MS)), Finding::Held);
+        assert!(judge(NAME, &ahead(41 + SIGHT_MS)).is_violated());
+    }
+
+    #[test]
+    fn held_is_untrue_without_a_reserve_or_while_the_old_workers_serve() {
+        assert_eq!(why(&upgraded().claims(40, Claim::Held)), "claims held, but no old master is in reserve");
+        let busy = Run::new().binary(10, "1.26.3").new_generation(20).claims(40, Claim::Held);
+        assert_eq!(why(&busy), "claims held, but worker 11 of the old master still takes connections");
+    }
+
+    #[test]
+    fn rolled_back_is_untrue_with_the_new_file_or_an_oldbin_file_or_new_processes() {
+        let wrong_file = rolled_back().binary(39, "1.26.3").claims(40, Claim::RolledBack);
+        assert_eq!(why(&wrong_file), "claims rolled-back, but the binary's file is 1.26.3 and not 1.22.1");
+        let oldbin = rolled_back().file(39, PidFile::Oldbin, Content::Pid(10)).claims(40, Claim::RolledBack);
+        assert_eq!(why(&oldbin), "claims rolled-back, but the oldbin file is still there");
+        let orphan = rolled_back().worker(39, 23, 20).claims(40, Claim::RolledBack);
+        assert_eq!(why(&orphan), "claims rolled-back, but worker 23 of the other release is still there");
+    }
+
+    #[test]
+    fn refused_is_untrue_once_anything_was_touched_since_the_act_began() {
+        let touched = [
+            Run::new().rest(5).signal(20, 10, "USR2"),
+            Run::new().rest(5).binary(20, "1.26.3"),
+            Run::new().rest(5).file(20, PidFile::Current, Content::Empty),
+            Run::new().rest(5).worker(20, 13, 10),
+        ];
+        for run in touched {
+            let event = run.last();
+            let finding = judge(NAME, &run.claims(40, Claim::Refused));
+            assert!(matches!(finding, Finding::Violated { event: e, .. } if e == event), "{finding:?}");
+        }
+        let second = upgraded().claims(40, Claim::Upgraded).rest(50).claims(60, Claim::Refused);
+        assert_eq!(judge(NAME, &second), Finding::Held);
+    }
+
+    #[test]
+    fn it_is_unchecked_without_a_claim_a_look_at_the_binary_or_sight_of_signals() {
+        assert!(matches!(judge(NAME, &Run::new()), Finding::Unchecked { .. }));
+        let blind = Run::new().rest(5).claims(40, Claim::Refused).blind_to(Evidence::Signals);
+        assert!(matches!(judge(NAME, &blind), Finding::Unchecked { .. }));
+        let mut unseen = upgraded().claims(40, Claim::Upgraded);
+        unseen.trace.events.retain(|event| !matches!(event.what, What::Binary { .. }));
+        assert!(matches!(judge(NAME, &unseen), Finding::Unchecked { .. }));
+    }
+}
