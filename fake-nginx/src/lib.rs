@@ -7,6 +7,7 @@ pub mod cli;
 pub mod conf;
 pub mod fault;
 pub mod http;
+pub mod machine;
 pub mod options;
 pub mod release;
 pub mod stamp;

@@ -1,0 +1,410 @@
+//! From a configuration to open sockets: the part that a start, a test, `-s` and a reload share.
+//!
+//! # Source
+//! `ngx_init_cycle` in `src/core/ngx_cycle.c`, `ngx_open_listening_sockets` in `src/core/ngx_connection.c`,
+//! nginx 1.18 to 1.30.
+//!
+//! # Not modelled
+//! Shared memory, temporary folders, the lock file, matching of inherited sockets by protocol (1.29.7).
+
+use smallvec::SmallVec;
+
+use super::cycle::{Cycle, Listenings, PidFile};
+use super::effect::{Effect, Entry, Notice, Reply};
+use super::line::{Errno, Line};
+use super::names::ConfId;
+use super::signal::Pid;
+use super::unanswered;
+
+/// How often a bind that met EADDRINUSE is tried.
+const BIND_ROUNDS: u8 = 5;
+
+/// The pause after each round.
+const BIND_PAUSE_MS: u64 = 500;
+
+/// For whom a cycle is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Occasion {
+    /// A start.
+    Start,
+    /// `-t`.
+    Test {
+        /// `-q`
+        quiet: bool,
+    },
+    /// `-s`.
+    Signal,
+    /// A reload by the master with this pid.
+    Reload(Pid),
+}
+
+/// What comes of it.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a return value that is taken apart at once")]
+pub(super) enum Progress {
+    Do(Effect),
+    Done(Cycle),
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Step {
+    Begin,
+    Reading,
+    Said(u8),
+    SyntaxTold,
+    PidWritten,
+    PidUnlinked,
+    LogsOpen,
+    Match,
+    Round(u8),
+    Open { round: u8, at: u8, failed: bool },
+    Opening { round: u8, at: u8, failed: bool },
+    NotOpened { round: u8, at: u8, errno: Errno },
+    RoundOver { round: u8, failed: bool },
+    Again { round: u8 },
+    Adjust(u8),
+    Stderr,
+    UsingEpoll,
+    CloseOld(u8),
+    OldClosed(u8),
+    OldDeleting(u8),
+    OldUnlinked(u8),
+    OldLogsClosed,
+    Finished,
+    Undo(u8),
+    UndoLogs,
+    GivenUp,
+}
+
+/// A cycle in the making.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct InitCycle {
+    occasion: Occasion,
+    /// Sockets of the old cycle, or those inherited.
+    old: Listenings,
+    /// Which of them are used again.
+    remain: SmallVec<[bool; 4]>,
+    /// Sockets that were opened here, by place.
+    opened: SmallVec<[bool; 4]>,
+    old_cycle: Option<(ConfId, PidFile)>,
+    new: Option<Cycle>,
+    said: SmallVec<[Line; 1]>,
+    step: Step,
+}
+
+impl InitCycle {
+    /// A first cycle; `inherited` are the sockets that came through `NGINX`.
+    pub(super) fn first(occasion: Occasion, inherited: Listenings) -> Self {
+        Self::new(occasion, inherited, None)
+    }
+
+    /// The cycle of a reload.
+    pub(super) fn reload(old: &Cycle, master: Pid) -> Self {
+        let old_cycle = Some((old.conf, PidFile::Normal(old.pid)));
+        Self::new(Occasion::Reload(master), old.listening.clone(), old_cycle)
+    }
+
+    fn new(occasion: Occasion, old: Listenings, old_cycle: Option<(ConfId, PidFile)>) -> Self {
+        Self {
+            occasion,
+            remain: old.iter().map(|_| false).collect(),
+            old,
+            opened: SmallVec::new(),
+            old_cycle,
+            new: None,
+            said: SmallVec::new(),
+            step: Step::Begin,
+        }
+    }
+
+    /// Like [`super::Process::next`].
+    pub(super) fn next(&mut self, reply: Reply) -> Progress {
+        let mut reply = reply;
+        loop {
+            match self.step {
+                Step::Finished => {
+                    return Progress::Done(self.new.take().expect("a finished cycle was read"));
+                }
+                Step::GivenUp => return Progress::Failed,
+                step => {
+                    if let Some(effect) = self.advance(step, reply) {
+                        return Progress::Do(effect);
+                    }
+                }
+            }
+            reply = Reply::Done;
+        }
+    }
+
+    fn advance(&mut self, step: Step, reply: Reply) -> Option<Effect> {
+        match step {
+            Step::Begin => self.go(Step::Reading, Effect::ReadConf),
+            Step::Reading => self.read(reply),
+            Step::Said(at) => self.say(at),
+            Step::SyntaxTold => self.after_syntax(),
+            Step::PidWritten => self.pid_written(&reply),
+            Step::PidUnlinked => self.pid_unlinked(&reply),
+            Step::LogsOpen => self.logs_open(&reply),
+            Step::Match => self.match_old(),
+            Step::Round(BIND_ROUNDS) => self.to(Step::RoundOver { round: BIND_ROUNDS, failed: true }),
+            Step::Round(round) => self.to(Step::Open { round, at: 0, failed: false }),
+            Step::Open { round, at, failed } => self.open(round, at, failed),
+            Step::Opening { round, at, failed } => self.opening(round, at, failed, &reply),
+            Step::NotOpened { round, at, errno } => {
+                let again = errno == Errno::EADDRINUSE;
+                let next = Step::Open { round, at: at + 1, failed: !self.is_test() };
+                self.to(if again { next } else { Step::Undo(0) })
+            }
+            Step::RoundOver { round, failed } => self.round_over(round, failed),
+            Step::Again { round } => {
+                self.go(Step::Round(round + 1), Effect::Pause { for_ms: BIND_PAUSE_MS })
+            }
+            Step::Adjust(at) => self.adjust(at),
+            Step::Stderr => {
+                let conf = self.cycle().conf;
+                self.go(Step::UsingEpoll, Effect::RedirectStderr(conf))
+            }
+            Step::UsingEpoll => self.log(Step::CloseOld(0), Line::UsingEpoll),
+            Step::CloseOld(at) => self.close_old(at),
+            Step::OldClosed(at) => self.old_closed(at, &reply),
+            Step::OldDeleting(at) => {
+                self.go(Step::OldUnlinked(at), Effect::UnlinkSocket(self.old[usize::from(at)].address))
+            }
+            Step::OldUnlinked(at) => self.old_unlinked(at, &reply),
+            Step::OldLogsClosed => match self.old_cycle {
+                Some((conf, _)) => self.go(Step::Finished, Effect::CloseLogs(conf)),
+                None => self.to(Step::Finished),
+            },
+            Step::Undo(at) => self.undo(at),
+            Step::UndoLogs => {
+                let conf = self.cycle().conf;
+                self.go(Step::GivenUp, Effect::CloseLogs(conf))
+            }
+            Step::Finished | Step::GivenUp => None,
+        }
+    }
+
+    fn cycle(&self) -> &Cycle {
+        self.new.as_ref().expect("the configuration was read before")
+    }
+
+    const fn is_test(&self) -> bool {
+        matches!(self.occasion, Occasion::Test { .. })
+    }
+
+    const fn is_reload(&self) -> bool {
+        matches!(self.occasion, Occasion::Reload(_))
+    }
+
+    fn go(&mut self, step: Step, effect: Effect) -> Option<Effect> {
+        self.step = step;
+        Some(effect)
+    }
+
+    fn to(&mut self, step: Step) -> Option<Effect> {
+        self.step = step;
+        None
+    }
+
+    /// Writes to the new logs.
+    fn log(&mut self, step: Step, line: Line) -> Option<Effect> {
+        let log = Some(self.cycle().conf);
+        self.go(step, Effect::Log(Entry { log, echo: !self.is_reload(), line }))
+    }
+
+    /// Writes to the logs from before.
+    fn log_old(&mut self, step: Step, line: Line) -> Option<Effect> {
+        let log = self.old_cycle.map(|(conf, _)| conf);
+        self.go(step, Effect::Log(Entry { log, echo: !self.is_reload(), line }))
+    }
+
+    fn read(&mut self, reply: Reply) -> Option<Effect> {
+        let Reply::Conf(read) = reply else { unanswered(&self.step, &reply) };
+        self.new = read.cycle;
+        self.said = read.said;
+        self.to(Step::Said(0))
+    }
+
+    fn say(&mut self, at: u8) -> Option<Effect> {
+        if let Some(&line) = self.said.get(usize::from(at)) {
+            return self.log_old(Step::Said(at + 1), line);
+        }
+        self.said.clear();
+        if self.new.is_none() {
+            return self.to(Step::GivenUp);
+        }
+        match self.occasion {
+            Occasion::Test { quiet: false } => self.go(Step::SyntaxTold, Effect::Say(Notice::SyntaxIsOk)),
+            Occasion::Signal => self.to(Step::Finished),
+            Occasion::Test { quiet: true } | Occasion::Start | Occasion::Reload(_) => {
+                self.to(Step::SyntaxTold)
+            }
+        }
+    }
+
+    fn after_syntax(&mut self) -> Option<Effect> {
+        let file = PidFile::Normal(self.cycle().pid);
+        let pid = match (self.occasion, self.old_cycle) {
+            (Occasion::Test { .. }, _) => None,
+            (Occasion::Reload(master), Some((_, old))) if old != file => Some(master),
+            _ => {
+                let conf = self.cycle().conf;
+                return self.go(Step::LogsOpen, Effect::OpenLogs(conf));
+            }
+        };
+        self.go(Step::PidWritten, Effect::WritePid { file, pid })
+    }
+
+    fn pid_written(&mut self, reply: &Reply) -> Option<Effect> {
+        let file = PidFile::Normal(self.cycle().pid);
+        match (reply, self.old_cycle) {
+            (&Reply::Failed(errno), _) => {
+                self.log_old(Step::GivenUp, Line::PidOpenFailed { file, errno })
+            }
+            (_, Some((_, old))) => self.go(Step::PidUnlinked, Effect::UnlinkPid(old)),
+            (_, None) => {
+                let conf = self.cycle().conf;
+                self.go(Step::LogsOpen, Effect::OpenLogs(conf))
+            }
+        }
+    }
+
+    fn pid_unlinked(&mut self, reply: &Reply) -> Option<Effect> {
+        if let (&Reply::Failed(errno), Some((_, file))) = (reply, self.old_cycle) {
+            // The step stays: the reply to a log line is never a failure.
+            return self.log_old(Step::PidUnlinked, Line::UnlinkPidFailed { file, errno });
+        }
+        let conf = self.cycle().conf;
+        self.go(Step::LogsOpen, Effect::OpenLogs(conf))
+    }
+
+    fn logs_open(&mut self, reply: &Reply) -> Option<Effect> {
+        match *reply {
+            Reply::FailedAt(path, errno) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
+            _ => self.to(Step::Match),
+        }
+    }
+
+    /// Each configured socket takes the first unused old one with the same address.
+    fn match_old(&mut self) -> Option<Effect> {
+        let Self { old, remain, new, opened, .. } = self;
+        let new = new.as_mut().expect("the configuration was read before");
+        for listening in &mut new.listening {
+            let found = old
+                .iter()
+                .zip(remain.iter_mut())
+                .find(|(old, used)| !**used && old.fd.is_some() && old.address == listening.address);
+            if let Some((old, used)) = found {
+                listening.fd = old.fd;
+                listening.is_inherited = old.is_inherited;
+                *used = true;
+            }
+        }
+        *opened = new.listening.iter().map(|listening| listening.fd.is_none()).collect();
+        self.to(Step::Round(0))
+    }
+
+    fn open(&mut self, round: u8, at: u8, failed: bool) -> Option<Effect> {
+        let Some(&listening) = self.cycle().listening.get(usize::from(at)) else {
+            return self.to(Step::RoundOver { round, failed });
+        };
+        if listening.fd.is_some() {
+            return self.to(Step::Open { round, at: at + 1, failed });
+        }
+        let (conf, is_test) = (self.cycle().conf, self.is_test());
+        self.go(Step::Opening { round, at, failed }, Effect::OpenListener { conf, listening, is_test })
+    }
+
+    fn opening(&mut self, round: u8, at: u8, failed: bool, reply: &Reply) -> Option<Effect> {
+        let is_test = self.is_test();
+        let new = self.new.as_mut().expect("the configuration was read before");
+        let listening = &mut new.listening[usize::from(at)];
+        match *reply {
+            Reply::Fd(fd) => {
+                listening.fd = Some(fd);
+                self.to(Step::Open { round, at: at + 1, failed })
+            }
+            Reply::SocketFailed(_, Errno::EADDRINUSE) if is_test => {
+                self.to(Step::Open { round, at: at + 1, failed })
+            }
+            Reply::SocketFailed(call, errno) => {
+                let (address, backlog) = (listening.address, listening.backlog);
+                let line = Line::SocketFailed { call, address, backlog, errno };
+                self.log(Step::NotOpened { round, at, errno }, line)
+            }
+            _ => unanswered(&self.step, reply),
+        }
+    }
+
+    fn round_over(&mut self, round: u8, failed: bool) -> Option<Effect> {
+        if !failed {
+            return self.to(Step::Adjust(0));
+        }
+        // The fifth pause is followed by no further attempt.
+        if round == BIND_ROUNDS {
+            return self.log(Step::Undo(0), Line::StillCouldNotBind);
+        }
+        self.log(Step::Again { round }, Line::TryAgainToBind)
+    }
+
+    fn adjust(&mut self, at: u8) -> Option<Effect> {
+        if self.is_test() {
+            return self.to(Step::UsingEpoll);
+        }
+        let Some(listening) = self.cycle().listening.get(usize::from(at)) else {
+            return self.to(Step::Stderr);
+        };
+        let Some(fd) = listening.fd.filter(|_| !self.opened[usize::from(at)]) else {
+            return self.to(Step::Adjust(at + 1));
+        };
+        let before = self.old.iter().find(|old| old.fd == Some(fd));
+        let backlog = Some(listening.backlog).filter(|&backlog| before.is_none_or(|old| old.backlog != backlog));
+        let reuseport = listening.worker.is_some() && before.is_none_or(|old| old.worker.is_none());
+        if backlog.is_none() && !reuseport {
+            return self.to(Step::Adjust(at + 1));
+        }
+        self.go(Step::Adjust(at + 1), Effect::AdjustListener { fd, backlog, reuseport })
+    }
+
+    fn close_old(&mut self, at: u8) -> Option<Effect> {
+        let index = usize::from(at);
+        let Some(old) = self.old.get(index) else { return self.to(Step::OldLogsClosed) };
+        match old.fd {
+            Some(fd) if !self.remain[index] => self.go(Step::OldClosed(at), Effect::CloseListener(fd)),
+            _ => self.to(Step::CloseOld(at + 1)),
+        }
+    }
+
+    fn old_closed(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
+        let old = self.old[usize::from(at)];
+        if let Reply::Failed(errno) = *reply {
+            // The step stays: the reply to a log line is never a failure.
+            return self.log(Step::OldClosed(at), Line::CloseSocketFailed { address: old.address, errno });
+        }
+        if old.is_unix {
+            return self.log(Step::OldDeleting(at), Line::DeletingSocket { address: old.address });
+        }
+        self.to(Step::CloseOld(at + 1))
+    }
+
+    fn old_unlinked(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
+        let address = self.old[usize::from(at)].address;
+        match *reply {
+            Reply::Failed(errno) => {
+                self.log(Step::CloseOld(at + 1), Line::UnlinkSocketFailed { address, errno })
+            }
+            _ => self.to(Step::CloseOld(at + 1)),
+        }
+    }
+
+    /// Closes what was opened here; the old cycle stays as it is.
+    fn undo(&mut self, at: u8) -> Option<Effect> {
+        let index = usize::from(at);
+        let Some(listening) = self.cycle().listening.get(index) else { return self.to(Step::UndoLogs) };
+        match listening.fd {
+            Some(fd) if self.opened[index] => self.go(Step::Undo(at + 1), Effect::CloseListener(fd)),
+            _ => self.to(Step::Undo(at + 1)),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the signal handlers of a master do: lines, flags, and the collecting of children.
+//!
+//! # Source
+//! `ngx_signal_handler` and `ngx_process_get_status` in `src/os/unix/ngx_process.c`, nginx 1.14 to 1.30.
+
+use super::{Master, NewBinary, Point, Step as MasterStep};
+use crate::machine::effect::{Effect, Reply, Waited};
+use crate::machine::line::{Action, Kind, Line};
+use crate::machine::signal::{Arrival, ExitStatus, Pid, Signal};
+use crate::machine::{Turn, unanswered};
+
+/// The exit code after which a child is not started again.
+const FATAL_CODE: u8 = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    /// Take the next arrival.
+    Next { then: Point },
+    /// USR2: the parent's number has come.
+    Parent { arrival: Arrival, then: Point },
+    /// USR2 was refused and the refusal's first line written.
+    Refused { then: Point },
+    /// CHLD: its line is written, or the last child's.
+    Collect { one: bool, then: Point },
+    /// A child's state has come.
+    Collected { one: bool, then: Point },
+    /// A child's line is written.
+    Told { kind: Option<Kind>, pid: Pid, status: ExitStatus, then: Point },
+}
+
+impl Master {
+    pub(super) fn handle(&mut self, step: Step, reply: &Reply) -> Option<Turn> {
+        match step {
+            Step::Next { then } => self.next_arrival(then),
+            Step::Parent { arrival, then } => self.gate(arrival, then, reply),
+            Step::Refused { then } => self.log(handler(Step::Next { then }), Line::ChangingBinaryIgnored),
+            Step::Collect { one, then } => self.go(handler(Step::Collected { one, then }), Effect::Wait),
+            Step::Collected { one, then } => self.collected(one, then, reply),
+            Step::Told { kind, pid, status, then } => self.told(kind, pid, status, then),
+        }
+    }
+
+    fn next_arrival(&mut self, then: Point) -> Option<Turn> {
+        if self.arrivals.is_empty() {
+            return self.to(MasterStep::At(then));
+        }
+        let arrival = self.arrivals.remove(0);
+        let flags = &mut self.flags;
+        let action = match arrival.signal {
+            Signal::Usr2 => {
+                return self.go(handler(Step::Parent { arrival, then }), Effect::ParentPid);
+            }
+            Signal::Quit => {
+                flags.quit = true;
+                Action::ShuttingDown
+            }
+            Signal::Term | Signal::Int => {
+                flags.terminate = true;
+                Action::Exiting
+            }
+            Signal::Winch if self.is_daemonized => {
+                flags.noaccept = true;
+                Action::StopAccepting
+            }
+            Signal::Hup => {
+                flags.reconfigure = true;
+                Action::Reconfiguring
+            }
+            Signal::Usr1 => {
+                flags.reopen = true;
+                Action::ReopeningLogs
+            }
+            Signal::Alrm => {
+                flags.sigalrm = true;
+                Action::None
+            }
+            Signal::Chld => {
+                flags.reap = true;
+                Action::None
+            }
+            Signal::Winch | Signal::Io | Signal::Kill => Action::None,
+        };
+        let next = match arrival.signal {
+            Signal::Chld => Step::Collect { one: false, then },
+            _ => Step::Next { then },
+        };
+        self.log_signal(next, arrival, action)
+    }
+
+    fn log_signal(&mut self, next: Step, arrival: Arrival, action: Action) -> Option<Turn> {
+        let sender = arrival.sender.filter(|_| self.profile.logs_sender);
+        self.log(handler(next), Line::Signal { signal: arrival.signal, sender, action })
+    }
+
+    /// USR2 is refused while the original parent lives (a supervisor, or the old master) or a new binary runs.
+    fn gate(&mut self, arrival: Arrival, then: Point, reply: &Reply) -> Option<Turn> {
+        let &Reply::Pid(parent) = reply else { unanswered(&self.step, reply) };
+        let has_parent =
+            if self.profile.gate_by_original_parent { parent == self.parent } else { parent > Pid(1) };
+        let has_new_binary = matches!(self.new_binary, NewBinary::Runs(_));
+        if has_parent || (has_new_binary && !self.defects.accepts_a_second_usr2) {
+            return self.log_signal(Step::Refused { then }, arrival, Action::Ignoring);
+        }
+        self.flags.change_binary = true;
+        self.log_signal(Step::Next { then }, arrival, Action::ChangingBinary)
+    }
+
+    fn collected(&mut self, one: bool, then: Point, reply: &Reply) -> Option<Turn> {
+        match *reply {
+            Reply::Waited(Waited::Nobody | Waited::NoChildren) => {
+                self.to(handler(Step::Next { then }))
+            }
+            Reply::Failed(errno) => self.log(handler(Step::Next { then }), Line::WaitFailed { errno }),
+            Reply::Waited(Waited::Exited { pid, status }) => {
+                let child = self.children.iter_mut().find(|child| child.pid == Some(pid));
+                let kind = child.map(|child| {
+                    child.has_exited = true;
+                    child.kind
+                });
+                let line = Line::Exited { kind, pid, status };
+                self.log(handler(Step::Told { kind, pid, status, then }), line)
+            }
+            _ => unanswered(&(one, self.step), reply),
+        }
+    }
+
+    fn told(&mut self, kind: Option<Kind>, pid: Pid, status: ExitStatus, then: Point) -> Option<Turn> {
+        let next = handler(Step::Collect { one: true, then });
+        if status != ExitStatus::Code(FATAL_CODE) {
+            return self.to(next);
+        }
+        let child = self.children.iter_mut().find(|child| child.pid == Some(pid) && child.respawn);
+        match (child, kind) {
+            (Some(child), Some(kind)) => {
+                child.respawn = false;
+                self.log(next, Line::FatalCode { kind, pid, code: FATAL_CODE })
+            }
+            _ => self.to(next),
+        }
+    }
+}
+
+const fn handler(step: Step) -> MasterStep {
+    MasterStep::Handler(step)
+}

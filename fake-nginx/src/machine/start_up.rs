@@ -1,0 +1,415 @@
+//! From `main` to the master's loop, or to the end of `-t`, `-s` and `-v`.
+//!
+//! # Source
+//! `main`, `ngx_add_inherited_sockets` and `ngx_signal_process` in `src/core/nginx.c` and
+//! `src/core/ngx_cycle.c`, `ngx_daemon` in `src/os/unix/ngx_daemon.c`, nginx 1.18 to 1.30; with Debian's
+//! change, by which the launcher and not the daemon writes the pid file.
+//!
+//! # Not modelled
+//! `master_process off`: such a start goes on as a master.
+
+use smallvec::SmallVec;
+
+use super::cycle::{Cycle, Fd, Listening, Listenings, PidFile};
+use super::effect::{Effect, Entry, Inherited, Notice, Print, Reply};
+use super::init_cycle::{InitCycle, Occasion, Progress};
+use super::line::Line;
+use super::master::{Birth, Master};
+use super::names::TextId;
+use super::signal::{Pid, Signal};
+use super::{Defects, Process, Turn, unanswered};
+use crate::fault::Fault;
+use crate::release::Profile;
+
+/// What a process was started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// To serve.
+    Run,
+    /// `-t` or `-T`
+    Test {
+        /// `-T`
+        dump: bool,
+        /// `-q`
+        quiet: bool,
+    },
+    /// `-s`
+    Signal(Signal),
+}
+
+/// What a process is told at its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// What to print first, for `-v`, `-V` and `-h`.
+    pub print: Option<Print>,
+    /// What it was started for.
+    pub purpose: Purpose,
+    /// What its release does.
+    pub profile: Profile,
+    /// What it does wrong, if anything.
+    pub fault: Option<Fault>,
+    /// What its machine does wrong.
+    pub defects: Defects,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Step {
+    Begin,
+    Printed,
+    Pids,
+    Parent,
+    Log,
+    LogOpen,
+    Environment,
+    Invalid,
+    Name { at: u8 },
+    Named { at: u8 },
+    Fault,
+    FaultOver,
+    Cycle,
+    TestTold,
+    SignalStarted,
+    PidRead,
+    Killed(Pid),
+    System,
+    Looked(TextId, u64, u64),
+    LimitsTold(u64, u64),
+    Handlers,
+    Daemon,
+    Forked,
+    LauncherWrote,
+    Detached,
+    ChildPid,
+    WritePid,
+    PidWritten,
+    Stderr,
+    BuiltInLog,
+    Exiting(u8),
+    Master,
+}
+
+/// A process that is not yet a master.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StartUp {
+    plan: Plan,
+    own: Pid,
+    parent: Pid,
+    inherited: Option<SmallVec<[Fd; 4]>>,
+    invalid: Option<(TextId, bool)>,
+    listening: Listenings,
+    init: Option<InitCycle>,
+    cycle: Option<Cycle>,
+    step: Step,
+    has_forked: bool,
+}
+
+impl StartUp {
+    /// A start with that plan.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            own: Pid(0),
+            parent: Pid(0),
+            inherited: None,
+            invalid: None,
+            listening: SmallVec::new(),
+            init: None,
+            cycle: None,
+            step: Step::Begin,
+            has_forked: false,
+        }
+    }
+
+    pub(super) fn next(&mut self, reply: Reply) -> Turn {
+        let mut reply = reply;
+        loop {
+            if self.step == Step::Master {
+                return Turn::Become(Process::Master(self.master()));
+            }
+            if let Some(effect) = self.advance(reply) {
+                return Turn::Do(effect);
+            }
+            reply = Reply::Done;
+        }
+    }
+
+    fn advance(&mut self, reply: Reply) -> Option<Effect> {
+        match self.step {
+            Step::Begin => match self.plan.print {
+                Some(print) => self.go(Step::Printed, Effect::Print(print)),
+                None => self.to(Step::Pids),
+            },
+            Step::Printed if matches!(self.plan.purpose, Purpose::Test { .. }) => self.to(Step::Pids),
+            Step::Printed => self.exit(0),
+            Step::Pids => self.go(Step::Parent, Effect::OwnPid),
+            Step::Parent => {
+                self.own = pid(self.step, &reply);
+                self.go(Step::Log, Effect::ParentPid)
+            }
+            Step::Log => {
+                self.parent = pid(self.step, &reply);
+                self.go(Step::LogOpen, Effect::OpenBuiltInLog)
+            }
+            Step::LogOpen => self.log_open(&reply),
+            Step::Environment | Step::Invalid | Step::Name { .. } | Step::Named { .. } => self.inherit(reply),
+            Step::Fault | Step::FaultOver => self.fault(),
+            Step::Cycle => self.make_cycle(reply),
+            Step::TestTold => self.test_told(),
+            Step::SignalStarted | Step::PidRead | Step::Killed(_) => self.signal(&reply),
+            Step::System | Step::Looked(..) | Step::LimitsTold(..) | Step::Handlers => self.status(&reply),
+            Step::Daemon => self.daemonise(),
+            Step::Forked | Step::LauncherWrote | Step::Detached | Step::ChildPid => self.forked(&reply),
+            Step::WritePid | Step::PidWritten => self.pid_file(&reply),
+            Step::Stderr => {
+                let conf = self.cycle().conf;
+                self.go(Step::BuiltInLog, Effect::RedirectStderr(conf))
+            }
+            Step::BuiltInLog => self.go(Step::Master, Effect::CloseBuiltInLog),
+            Step::Exiting(code) => self.go(Step::Exiting(code), Effect::Exit(code)),
+            Step::Master => None,
+        }
+    }
+
+    fn cycle(&self) -> &Cycle {
+        self.cycle.as_ref().expect("the cycle was made before")
+    }
+
+    fn go(&mut self, step: Step, effect: Effect) -> Option<Effect> {
+        self.step = step;
+        Some(effect)
+    }
+
+    fn to(&mut self, step: Step) -> Option<Effect> {
+        self.step = step;
+        None
+    }
+
+    fn exit(&mut self, code: u8) -> Option<Effect> {
+        self.to(Step::Exiting(code))
+    }
+
+    /// Writes to the log of the configuration, or to the built-in one while there is none.
+    fn log(&mut self, step: Step, line: Line) -> Option<Effect> {
+        let is_signaller = matches!(self.plan.purpose, Purpose::Signal(_));
+        let log = self.cycle.as_ref().filter(|_| !is_signaller).map(|cycle| cycle.conf);
+        self.go(step, Effect::Log(Entry { log, echo: true, line }))
+    }
+
+    fn log_open(&mut self, reply: &Reply) -> Option<Effect> {
+        if let Reply::FailedAt(path, errno) = *reply {
+            // The step stays: the reply to what is said is never a failure.
+            return self.go(Step::LogOpen, Effect::Say(Notice::Line(Line::CouldNotOpenLog { path, errno })));
+        }
+        self.go(Step::Environment, Effect::ReadInherited)
+    }
+
+    fn inherit(&mut self, reply: Reply) -> Option<Effect> {
+        match self.step {
+            Step::Environment => match reply {
+                Reply::Inherited(None) => self.to(Step::Fault),
+                Reply::Inherited(Some(Inherited { text, sockets, invalid })) => {
+                    self.inherited = Some(sockets);
+                    self.invalid = invalid;
+                    self.log(Step::Invalid, Line::UsingInherited { text })
+                }
+                _ => unanswered(&self.step, &reply),
+            },
+            Step::Invalid => match self.invalid.take() {
+                Some((text, ends)) => self.log(Step::Name { at: 0 }, Line::InvalidInherited { text, ends }),
+                None => self.to(Step::Name { at: 0 }),
+            },
+            Step::Name { at } => match self.inherited_fd(at) {
+                Some(fd) => self.go(Step::Named { at }, Effect::NameOfSocket(fd)),
+                None => self.to(Step::Fault),
+            },
+            Step::Named { at } => self.named(at, &reply),
+            _ => None,
+        }
+    }
+
+    fn inherited_fd(&self, at: u8) -> Option<Fd> {
+        self.inherited.as_ref().and_then(|fds| fds.get(usize::from(at)).copied())
+    }
+
+    fn named(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
+        let fd = self.inherited_fd(at).expect("a socket that was just asked for its name");
+        match *reply {
+            Reply::Failed(errno) => {
+                self.log(Step::Name { at: at + 1 }, Line::GetsocknameFailed { fd, errno })
+            }
+            Reply::Socket(named) => {
+                self.listening.push(Listening {
+                    listen: 0,
+                    address: named.address,
+                    is_unix: named.is_unix,
+                    worker: None,
+                    backlog: INHERITED_BACKLOG,
+                    client_header_timeout_ms: 0,
+                    fd: Some(fd),
+                    is_inherited: true,
+                });
+                self.to(Step::Name { at: at + 1 })
+            }
+            _ => unanswered(&self.step, reply),
+        }
+    }
+
+    /// The fault of the stamp, at the place where the configuration is read, and only where it would serve.
+    fn fault(&mut self) -> Option<Effect> {
+        let fault = self.plan.fault.filter(|_| self.plan.purpose == Purpose::Run);
+        match (self.step, fault) {
+            (Step::Fault, Some(Fault::LoadsThenFails { load_ms, .. } | Fault::LoadsThenServes { load_ms })) => {
+                self.go(Step::FaultOver, Effect::Pause { for_ms: load_ms })
+            }
+            (_, Some(Fault::ExitsAtStart { status } | Fault::LoadsThenFails { status, .. })) => {
+                self.exit(status)
+            }
+            (_, None | Some(Fault::LoadsThenServes { .. })) => {
+                let occasion = match self.plan.purpose {
+                    Purpose::Run => Occasion::Start,
+                    Purpose::Test { quiet, .. } => Occasion::Test { quiet },
+                    Purpose::Signal(_) => Occasion::Signal,
+                };
+                self.init = Some(InitCycle::first(occasion, std::mem::take(&mut self.listening)));
+                self.to(Step::Cycle)
+            }
+        }
+    }
+
+    fn make_cycle(&mut self, reply: Reply) -> Option<Effect> {
+        let init = self.init.as_mut().expect("a cycle in the making");
+        match init.next(reply) {
+            Progress::Do(effect) => return Some(effect),
+            Progress::Done(cycle) => self.cycle = Some(cycle),
+            Progress::Failed => {
+                self.init = None;
+                return match self.plan.purpose {
+                    Purpose::Test { .. } => self.go(Step::Exiting(1), Effect::Say(Notice::TestFailed)),
+                    Purpose::Run | Purpose::Signal(_) => self.exit(1),
+                };
+            }
+        }
+        self.init = None;
+        match self.plan.purpose {
+            Purpose::Run => self.log(Step::System, Line::Version),
+            Purpose::Test { quiet: true, .. } => self.to(Step::TestTold),
+            Purpose::Test { quiet: false, .. } => {
+                self.go(Step::TestTold, Effect::Say(Notice::TestIsSuccessful))
+            }
+            Purpose::Signal(_) => self.log(Step::SignalStarted, Line::SignalProcessStarted),
+        }
+    }
+
+    fn test_told(&mut self) -> Option<Effect> {
+        let conf = self.cycle().conf;
+        match self.plan.purpose {
+            Purpose::Test { dump: true, .. } => {
+                self.go(Step::Exiting(0), Effect::Print(Print::Dump { conf }))
+            }
+            _ => self.exit(0),
+        }
+    }
+
+    fn signal(&mut self, reply: &Reply) -> Option<Effect> {
+        let Purpose::Signal(signal) = self.plan.purpose else { return self.exit(1) };
+        let path = self.cycle().pid;
+        match (self.step, reply) {
+            (Step::SignalStarted, _) => self.go(Step::PidRead, Effect::ReadPid(path)),
+            (Step::PidRead, &Reply::Failed(errno)) => {
+                self.log(Step::Exiting(1), Line::ReadPidFailed { path, errno })
+            }
+            (Step::PidRead, &Reply::PidRead(Err(text))) => {
+                self.log(Step::Exiting(1), Line::InvalidPid { text, path })
+            }
+            (Step::PidRead, &Reply::PidRead(Ok(pid))) => {
+                self.go(Step::Killed(pid), Effect::Kill { pid, signal })
+            }
+            (Step::Killed(pid), &Reply::Failed(errno)) => {
+                self.log(Step::Exiting(1), Line::KillFailed { pid, signal, errno })
+            }
+            _ => self.exit(0),
+        }
+    }
+
+    fn status(&mut self, reply: &Reply) -> Option<Effect> {
+        match (self.step, reply) {
+            (Step::System, _) => self.go(Step::Looked(TextId(0), 0, 0), Effect::LookAtSystem),
+            (Step::Looked(..), &Reply::System { os, soft, hard }) => {
+                self.log(Step::LimitsTold(soft, hard), Line::OperatingSystem { text: os })
+            }
+            (Step::LimitsTold(soft, hard), _) => self.log(Step::Handlers, Line::Limits { soft, hard }),
+            (Step::Handlers, _) => self.go(Step::Daemon, Effect::InstallHandlers),
+            _ => unanswered(&self.step, reply),
+        }
+    }
+
+    fn daemonise(&mut self) -> Option<Effect> {
+        if self.inherited.is_none() && self.cycle().daemon {
+            return self.go(Step::Forked, Effect::Fork);
+        }
+        self.to(Step::WritePid)
+    }
+
+    fn forked(&mut self, reply: &Reply) -> Option<Effect> {
+        let file = PidFile::Normal(self.cycle().pid);
+        match (self.step, reply) {
+            (Step::Forked, Reply::Child) => {
+                self.has_forked = true;
+                self.go(Step::ChildPid, Effect::OwnPid)
+            }
+            (Step::Forked, &Reply::Forked(pid)) if self.plan.profile.debian_pidfile => {
+                self.go(Step::LauncherWrote, Effect::WritePid { file, pid: Some(pid) })
+            }
+            (Step::Forked, &Reply::Failed(errno)) => {
+                self.log(Step::Exiting(1), Line::ForkFailed { kind: None, errno })
+            }
+            (Step::LauncherWrote, &Reply::Failed(errno)) => {
+                self.log(Step::Exiting(1), Line::PidOpenFailed { file, errno })
+            }
+            (Step::ChildPid, &Reply::Pid(pid)) => {
+                self.parent = self.own;
+                self.own = pid;
+                self.go(Step::Detached, Effect::Detach)
+            }
+            (Step::Detached, _) => self.to(Step::WritePid),
+            _ => self.exit(0),
+        }
+    }
+
+    fn pid_file(&mut self, reply: &Reply) -> Option<Effect> {
+        let file = PidFile::Normal(self.cycle().pid);
+        match (self.step, reply) {
+            (Step::WritePid, _) if self.has_forked && self.plan.profile.debian_pidfile => {
+                self.to(Step::Stderr)
+            }
+            (Step::WritePid, _) => {
+                let pid = Some(self.own);
+                self.go(Step::PidWritten, Effect::WritePid { file, pid })
+            }
+            (_, &Reply::Failed(errno)) => self.log(Step::Exiting(1), Line::PidOpenFailed { file, errno }),
+            _ => self.to(Step::Stderr),
+        }
+    }
+
+    fn master(&mut self) -> Master {
+        Master::new(Birth {
+            cycle: self.cycle.take().expect("the cycle was made before"),
+            profile: self.plan.profile,
+            defects: self.plan.defects,
+            own: self.own,
+            parent: self.parent,
+            is_daemonized: self.has_forked || self.inherited.is_some(),
+        })
+    }
+}
+
+/// What nginx takes an inherited socket's backlog to be.
+const INHERITED_BACKLOG: i32 = 511;
+
+fn pid(step: Step, reply: &Reply) -> Pid {
+    match *reply {
+        Reply::Pid(pid) => pid,
+        _ => unanswered(&step, reply),
+    }
+}

@@ -1,0 +1,188 @@
+//! A worker's whole life: it becomes its user, watches the sockets, serves, drains and exits.
+//!
+//! # Source
+//! `ngx_worker_process_cycle`, `ngx_worker_process_init` and `ngx_worker_process_exit` in
+//! `src/os/unix/ngx_process_cycle.c`, `ngx_event_process_init` in `src/event/ngx_event.c`, nginx 1.18 to 1.30.
+//!
+//! # Not modelled
+//! `accept_mutex` (off since 1.11.3), `multi_accept`, the limit of `worker_connections`.
+
+mod birth;
+mod connection;
+mod event;
+mod request;
+mod shutdown;
+
+use smallvec::SmallVec;
+
+use super::cycle::Cycle;
+use super::effect::{Conn, Effect, Entry, Ready, Reply, Slot};
+use super::line::Line;
+use super::signal::Arrivals;
+use super::{Turn, unanswered};
+use crate::release::Profile;
+
+pub use connection::{Connection, Phase};
+
+/// What a master leaves to its worker.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) cycle: Cycle,
+    pub(super) profile: Profile,
+    pub(super) slot: Slot,
+    pub(super) index: u16,
+    pub(super) is_daemonized: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Flags {
+    terminate: bool,
+    quit: bool,
+    reopen: bool,
+    /// WINCH came directly: the end will be an abort.
+    debug_quit: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Step {
+    Birth(birth::Step),
+    Loop,
+    Waiting,
+    Handler,
+    Ready,
+    Channel,
+    Accepting { index: u8, conn: Conn },
+    Rewatch { index: u8 },
+    Request { conn: Conn, act: request::Act },
+    CloseAll { at: u16 },
+    Flags,
+    Shutdown(shutdown::Step),
+    Reopen,
+    Reopened,
+    Leave(shutdown::Leave),
+}
+
+/// A worker process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Worker {
+    cycle: Cycle,
+    profile: Profile,
+    slot: Slot,
+    /// Its number among the workers; reuseport sockets know it.
+    index: u16,
+    is_daemonized: bool,
+    flags: Flags,
+    is_exiting: bool,
+    shutdown_at_ms: Option<u64>,
+    now_ms: u64,
+    /// Accepted connections modulo 16, by place in the cycle's sockets.
+    accepts: SmallVec<[u8; 2]>,
+    connections: SmallVec<[Option<Connection>; 1]>,
+    arrivals: Arrivals,
+    ready: SmallVec<[Ready; 4]>,
+    step: Step,
+}
+
+impl Worker {
+    pub(super) fn new(origin: Origin) -> Self {
+        Self {
+            accepts: origin.cycle.listening.iter().map(|_| 0).collect(),
+            cycle: origin.cycle,
+            profile: origin.profile,
+            slot: origin.slot,
+            index: origin.index,
+            is_daemonized: origin.is_daemonized,
+            flags: Flags::default(),
+            is_exiting: false,
+            shutdown_at_ms: None,
+            now_ms: 0,
+            connections: SmallVec::new(),
+            arrivals: SmallVec::new(),
+            ready: SmallVec::new(),
+            step: Step::Birth(birth::Step::User),
+        }
+    }
+
+    /// Its connections, by number.
+    #[must_use]
+    pub fn connections(&self) -> &[Option<Connection>] {
+        &self.connections
+    }
+
+    /// The configuration that it runs.
+    #[must_use]
+    pub const fn cycle(&self) -> &Cycle {
+        &self.cycle
+    }
+
+    /// Whether it was told to shut down gracefully.
+    #[must_use]
+    pub const fn is_exiting(&self) -> bool {
+        self.is_exiting
+    }
+
+    pub(super) fn next(&mut self, reply: Reply) -> Turn {
+        let mut reply = reply;
+        loop {
+            if let Some(effect) = self.advance(reply) {
+                return Turn::Do(effect);
+            }
+            reply = Reply::Done;
+        }
+    }
+
+    fn advance(&mut self, reply: Reply) -> Option<Effect> {
+        match self.step {
+            Step::Birth(step) => self.birth(step, &reply),
+            Step::Loop => self.wait(),
+            Step::Waiting => self.waited(reply),
+            Step::Handler => self.next_arrival(),
+            Step::Ready => self.next_ready(),
+            Step::Channel => self.command(&reply),
+            Step::Accepting { index, conn } => self.accepted(index, conn, &reply),
+            Step::Rewatch { index } => self.watch(index, Step::Ready),
+            Step::Request { conn, act } => self.request(conn, act, &reply),
+            Step::CloseAll { at } => self.close_all(at),
+            Step::Flags => self.look_at_flags(),
+            Step::Shutdown(step) => self.shut_down(step),
+            Step::Reopen => {
+                let conf = self.cycle.conf;
+                self.go(Step::Reopened, Effect::ReopenLogs { conf, give_to_user: false })
+            }
+            Step::Reopened => match reply {
+                Reply::FailedAt(path, errno) => self.log(Step::Loop, Line::OpenFailed { path, errno }),
+                _ => self.to(Step::Loop),
+            },
+            Step::Leave(step) => self.leave(step),
+        }
+    }
+
+    fn go(&mut self, step: Step, effect: Effect) -> Option<Effect> {
+        self.step = step;
+        Some(effect)
+    }
+
+    fn to(&mut self, step: Step) -> Option<Effect> {
+        self.step = step;
+        None
+    }
+
+    fn log(&mut self, step: Step, line: Line) -> Option<Effect> {
+        let log = Some(self.cycle.conf);
+        self.go(step, Effect::Log(Entry { log, echo: false, line }))
+    }
+
+    fn connection(&mut self, conn: Conn) -> Option<&mut Connection> {
+        self.connections.get_mut(usize::from(conn.0)).and_then(Option::as_mut)
+    }
+
+    /// Forgets a connection; the table ends with a connection or is empty.
+    fn forget(&mut self, conn: Conn) {
+        if let Some(place) = self.connections.get_mut(usize::from(conn.0)) {
+            *place = None;
+        }
+        while self.connections.last().is_some_and(Option::is_none) {
+            self.connections.pop();
+        }
+    }
+}
