@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod format;
 pub mod invariants;
+pub mod model;
 pub mod runbook;
 pub mod scenario;
 pub mod trace;

@@ -1,0 +1,9 @@
+//! The world `model`: a kernel in memory, virtual time, and every choice in one place.
+//!
+//! Masters and workers are [`fake_nginx::machine`], the very code of the fake; the orchestrator is the very
+//! code of `oldbin` behind its `Host`. What is simulated is the kernel between them ([`kernel`]), the clients,
+//! and the person at the keyboard. Whatever could go one way or another is asked of a [`choice::Chooser`], so
+//! the same answers give the same trace, byte for byte.
+
+pub mod choice;
+pub mod kernel;
