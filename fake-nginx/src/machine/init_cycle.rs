@@ -157,9 +157,7 @@ impl InitCycle {
                 self.to(if again { next } else { Step::Undo(0) })
             }
             Step::RoundOver { round, failed } => self.round_over(round, failed),
-            Step::Again { round } => {
-                self.go(Step::Round(round + 1), Effect::Pause { for_ms: BIND_PAUSE_MS })
-            }
+            Step::Again { round } => self.go(Step::Round(round + 1), Effect::Pause { for_ms: BIND_PAUSE_MS }),
             Step::Adjust(at) => self.adjust(at),
             Step::Stderr => {
                 let conf = self.cycle().conf;
@@ -259,9 +257,7 @@ impl InitCycle {
     fn pid_written(&mut self, reply: &Reply) -> Option<Effect> {
         let file = PidFile::Normal(self.cycle().pid);
         match (reply, self.old_cycle) {
-            (&Reply::Failed(errno), _) => {
-                self.log_old(Step::GivenUp, Line::PidOpenFailed { file, errno })
-            }
+            (&Reply::Failed(errno), _) => self.log_old(Step::GivenUp, Line::PidOpenFailed { file, errno }),
             (_, Some((_, old))) => self.go(Step::PidUnlinked, Effect::UnlinkPid(old)),
             (_, None) => {
                 let conf = self.cycle().conf;
@@ -359,7 +355,8 @@ impl InitCycle {
             return self.to(Step::Adjust(at + 1));
         };
         let before = self.old.iter().find(|old| old.fd == Some(fd));
-        let backlog = Some(listening.backlog).filter(|&backlog| before.is_none_or(|old| old.backlog != backlog));
+        let backlog =
+            Some(listening.backlog).filter(|&backlog| before.is_none_or(|old| old.backlog != backlog));
         let reuseport = listening.worker.is_some() && before.is_none_or(|old| old.worker.is_none());
         if backlog.is_none() && !reuseport {
             return self.to(Step::Adjust(at + 1));

@@ -227,7 +227,10 @@ impl Shown<'_> {
     fn renamed(&self, f: &mut fmt::Formatter<'_>, path: PathId, back: bool, when: &str) -> fmt::Result {
         let (path, argv0) = (self.names.path_of(path), &self.names.argv0);
         if back {
-            write!(f, "rename() {path}.oldbin back to {path} failed {when} the new binary process \"{argv0}\"")
+            write!(
+                f,
+                "rename() {path}.oldbin back to {path} failed {when} the new binary process \"{argv0}\""
+            )
         } else {
             write!(f, "rename() {path} to {path}.oldbin failed {when} new binary process \"{argv0}\"")
         }
@@ -248,12 +251,7 @@ impl Shown<'_> {
         }
     }
 
-    fn exited(
-        f: &mut fmt::Formatter<'_>,
-        kind: Option<Kind>,
-        pid: Pid,
-        status: ExitStatus,
-    ) -> fmt::Result {
+    fn exited(f: &mut fmt::Formatter<'_>, kind: Option<Kind>, pid: Pid, status: ExitStatus) -> fmt::Result {
         let kind = kind.map_or("unknown process", Kind::words);
         match status {
             ExitStatus::Code(code) => write!(f, "{kind} {} exited with code {code}", pid.0),

@@ -45,7 +45,10 @@ pub use worker::{Connection, Phase, Worker};
 
 /// A process of nginx.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::large_enum_variant, reason = "a process changes what it is twice in its life; a box costs at every clone")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a process changes what it is twice in its life; a box costs at every clone"
+)]
 pub enum Process {
     /// From `main` to the master's loop.
     StartUp(StartUp),

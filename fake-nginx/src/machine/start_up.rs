@@ -259,9 +259,10 @@ impl StartUp {
     fn fault(&mut self) -> Option<Effect> {
         let fault = self.plan.fault.filter(|_| self.plan.purpose == Purpose::Run);
         match (self.step, fault) {
-            (Step::Fault, Some(Fault::LoadsThenFails { load_ms, .. } | Fault::LoadsThenServes { load_ms })) => {
-                self.go(Step::FaultOver, Effect::Pause { for_ms: load_ms })
-            }
+            (
+                Step::Fault,
+                Some(Fault::LoadsThenFails { load_ms, .. } | Fault::LoadsThenServes { load_ms }),
+            ) => self.go(Step::FaultOver, Effect::Pause { for_ms: load_ms }),
             (_, Some(Fault::ExitsAtStart { status } | Fault::LoadsThenFails { status, .. })) => {
                 self.exit(status)
             }

@@ -6,4 +6,10 @@
 //! the same answers give the same trace, byte for byte.
 
 pub mod choice;
+pub mod client;
+pub mod fault;
 pub mod kernel;
+mod last_worker;
+mod paths;
+mod record;
+pub mod world;

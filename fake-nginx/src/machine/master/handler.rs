@@ -107,9 +107,7 @@ impl Master {
 
     fn collected(&mut self, one: bool, then: Point, reply: &Reply) -> Option<Turn> {
         match *reply {
-            Reply::Waited(Waited::Nobody | Waited::NoChildren) => {
-                self.to(handler(Step::Next { then }))
-            }
+            Reply::Waited(Waited::Nobody | Waited::NoChildren) => self.to(handler(Step::Next { then })),
             Reply::Failed(errno) => self.log(handler(Step::Next { then }), Line::WaitFailed { errno }),
             Reply::Waited(Waited::Exited { pid, status }) => {
                 let child = self.children.iter_mut().find(|child| child.pid == Some(pid));

@@ -177,9 +177,7 @@ impl Master {
         let path = self.cycle.pid;
         let failed = Step::Upgrade(Upgrade::Failed);
         match (step, reply) {
-            (Upgrade::Rename, _) => {
-                self.go(Step::Upgrade(Upgrade::Renamed), Effect::RenameToOldbin(path))
-            }
+            (Upgrade::Rename, _) => self.go(Step::Upgrade(Upgrade::Renamed), Effect::RenameToOldbin(path)),
             (Upgrade::Renamed, &Reply::Failed(errno)) => {
                 self.log(failed, Line::RenameBeforeExecFailed { path, errno })
             }

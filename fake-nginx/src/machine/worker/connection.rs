@@ -84,7 +84,13 @@ impl Connection {
             is_readable: false,
             is_writable: true,
             has_finished: false,
-            answer: Answer { length: 0, limit_rate: 0, keep_alive: false, keepalive_timeout_ms: 0, has_unread: false },
+            answer: Answer {
+                length: 0,
+                limit_rate: 0,
+                keep_alive: false,
+                keepalive_timeout_ms: 0,
+                has_unread: false,
+            },
             sent: 0,
             start_ms: 0,
         }
@@ -112,7 +118,8 @@ mod tests {
 
     fn connection(limit_rate: u64, sent: u64) -> Connection {
         let mut connection = Connection::new(0, 1, Fd(9), 0);
-        connection.answer = Answer { length: 5000, limit_rate, keep_alive: true, keepalive_timeout_ms: 1, has_unread: false };
+        connection.answer =
+            Answer { length: 5000, limit_rate, keep_alive: true, keepalive_timeout_ms: 1, has_unread: false };
         connection.sent = sent;
         connection.start_ms = 10_900;
         connection

@@ -148,10 +148,7 @@ impl Worker {
         }
         if self.flags.quit {
             self.flags.quit = false;
-            return self.log(
-                Step::Shutdown(shutdown::Step::Title),
-                Line::GracefullyShuttingDown,
-            );
+            return self.log(Step::Shutdown(shutdown::Step::Title), Line::GracefullyShuttingDown);
         }
         if self.flags.reopen {
             self.flags.reopen = false;

@@ -6,9 +6,7 @@
 //! `src/http/ngx_http_request.c`, `ngx_http_write_filter` in
 //! `src/http/ngx_http_write_filter_module.c`, nginx 1.18 to 1.30.
 
-use super::connection::{
-    Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS,
-};
+use super::connection::{Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS};
 use super::{Step, Worker, unanswered};
 use crate::machine::effect::{Conn, Effect, Parsed, Received, Reply, Sent};
 

@@ -52,9 +52,7 @@ impl Worker {
                     return self.to(shutdown(Step::Idle { at: 0 }));
                 };
                 match listening.fd.take() {
-                    Some(fd) => {
-                        self.go(shutdown(Step::Sockets { at: at + 1 }), Effect::CloseListener(fd))
-                    }
+                    Some(fd) => self.go(shutdown(Step::Sockets { at: at + 1 }), Effect::CloseListener(fd)),
                     None => self.to(shutdown(Step::Sockets { at: at + 1 })),
                 }
             }

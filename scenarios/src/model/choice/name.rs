@@ -38,6 +38,8 @@ pub enum Who {
     Subject,
     /// A client.
     Client,
+    /// The clock.
+    Time,
     /// Whatever goes wrong.
     Fault,
 }
@@ -45,6 +47,9 @@ pub enum Who {
 impl Actor {
     /// The subject.
     pub const SUBJECT: Self = Self { who: Who::Subject, generation: 0, nth: 0 };
+
+    /// The clock.
+    pub const TIME: Self = Self { who: Who::Time, generation: 0, nth: 0 };
 
     /// A client.
     #[must_use]
@@ -58,6 +63,7 @@ impl fmt::Display for Actor {
         match (self.who, self.generation) {
             (Who::Launcher, _) => f.write_str("launcher"),
             (Who::Subject, _) => f.write_str("subject"),
+            (Who::Time, _) => f.write_str("time"),
             (Who::Fault, _) => f.write_str("fault"),
             (Who::Client, _) => write!(f, "client-{}", self.nth),
             (Who::Master, 1) => f.write_str("old-master"),
@@ -178,6 +184,8 @@ acts! {
     Call = "call",
     /// The subject stops waiting because something changed.
     LookAgain = "look-again",
+    /// Nothing happens until the next timer.
+    Pass = "passes",
     /// kill -9 by somebody.
     KillByFault = "killed",
     /// The subject crashes.
@@ -216,6 +224,7 @@ fn actor_of(text: &str) -> Option<Actor> {
     match text {
         "launcher" => return actor(Who::Launcher, 1, 0),
         "subject" => return actor(Who::Subject, 0, 0),
+        "time" => return actor(Who::Time, 0, 0),
         "fault" => return actor(Who::Fault, 0, 0),
         "old-master" => return actor(Who::Master, 1, 0),
         "new-master" => return actor(Who::Master, 2, 0),
@@ -246,6 +255,7 @@ mod tests {
         let actors = [
             Actor { who: Who::Launcher, generation: 1, nth: 0 },
             Actor::SUBJECT,
+            Actor::TIME,
             Actor::client(7),
             Actor { who: Who::Master, generation: 1, nth: 0 },
             Actor { who: Who::Master, generation: 2, nth: 0 },

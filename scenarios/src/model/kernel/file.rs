@@ -16,8 +16,8 @@ impl Path {
     pub const BINARY: Self = Self(2);
     /// The staged new binary.
     pub const NEW: Self = Self(3);
-    /// The orchestrator's link to the old binary.
-    pub const OLD_LINK: Self = Self(4);
+    /// Where the orchestrator makes a name before it renames it over the binary.
+    pub const BESIDE: Self = Self(4);
     /// The orchestrator's link to the new binary.
     pub const NEW_LINK: Self = Self(5);
     /// The configuration; its content is elsewhere.

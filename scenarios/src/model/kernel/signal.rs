@@ -65,6 +65,12 @@ impl Signals {
         !self.pending.is_empty()
     }
 
+    /// True if this signal waits.
+    #[must_use]
+    pub fn is_pending(&self, signal: Signal) -> bool {
+        self.pending.iter().any(|arrival| arrival.signal == signal)
+    }
+
     pub(super) const fn is_interrupted(&self) -> bool {
         self.is_interrupted
     }
