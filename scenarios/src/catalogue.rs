@@ -32,9 +32,14 @@ pub const SCENARIOS: &[Entry] = entries!["catalogue":
     "canary-no-wait-script-loses-requests",
 ];
 
+/// The scenarios that measure the handoff: the same upgrade by different procedures.
+pub const HANDOFFS: &[Entry] =
+    entries!["handoff": "handoff-by-orchestrator", "handoff-by-bare-signals", "handoff-by-make-upgrade"];
+
 /// Every runbook.
 pub const RUNBOOKS: &[Entry] = entries!["runbooks":
     "alpine-init-upgrade",
+    "bare-signals",
     "debian-init-upgrade",
     "documented-upgrade",
     "make-upgrade",
@@ -49,8 +54,8 @@ pub const RUNBOOKS: &[Entry] = entries!["runbooks":
 /// # Errors
 /// Never for a release of this program: a test reads all of them.
 pub fn scenario(name: &str) -> Option<Result<Scenario, FormatError>> {
-    let entry = SCENARIOS.iter().find(|entry| entry.name == name)?;
-    Some(scenario::parse(&format!("catalogue/{name}.kdl"), entry.text))
+    let entry = SCENARIOS.iter().chain(HANDOFFS).find(|entry| entry.name == name)?;
+    Some(scenario::parse(&format!("{name}.kdl"), entry.text))
 }
 
 /// The runbook of this name, if there is one.
@@ -59,7 +64,7 @@ pub fn scenario(name: &str) -> Option<Result<Scenario, FormatError>> {
 /// Never for a release of this program: a test reads all of them.
 pub fn runbook(name: &str) -> Option<Result<Runbook, FormatError>> {
     let entry = RUNBOOKS.iter().find(|entry| entry.name == name)?;
-    Some(runbook::parse(&format!("runbooks/{name}.kdl"), entry.text))
+    Some(runbook::parse(&format!("{name}.kdl"), entry.text))
 }
 
 #[cfg(test)]
@@ -86,12 +91,13 @@ mod tests {
     #[test]
     fn every_file_of_the_folders_is_part_of_the_program() {
         assert_eq!(names(SCENARIOS), stems("catalogue"));
+        assert_eq!(names(HANDOFFS), stems("handoff"));
         assert_eq!(names(RUNBOOKS), stems("runbooks"));
     }
 
     #[test]
     fn every_scenario_is_read_and_tells_its_files_name_and_finds_its_runbooks() {
-        for entry in SCENARIOS {
+        for entry in SCENARIOS.iter().chain(HANDOFFS) {
             let scenario =
                 scenario(entry.name).unwrap().unwrap_or_else(|error| panic!("{}", error.render(false)));
             assert_eq!(scenario.name, entry.name);

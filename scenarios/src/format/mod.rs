@@ -1,10 +1,10 @@
 //! How a KDL file becomes a value: strictly, with a mistake for everything that means nothing.
 //!
 //! Scenario and runbook files are decoded by hand, node by node, because KDL keeps the place of every
-//! argument and a mistake must point at the very one. A decoder asks a [`Node`] for the arguments and
-//! properties that it knows; [`Node::finish`] then complains of what nobody asked for, with the nearest valid
+//! argument and a mistake must point at the very one. A decoder asks a `Node` for the arguments and
+//! properties that it knows; `Node::finish` then complains of what nobody asked for, with the nearest valid
 //! name and the list. Reading never stops at the first mistake: each decoder returns `Option`, having
-//! written its mistakes into [`Mistakes`], and the file is accepted only if there are none.
+//! written its mistakes into `Mistakes`, and the file is accepted only if there are none.
 
 mod mistake;
 mod nearest;

@@ -6,7 +6,7 @@ pub(crate) fn nearest<'a>(written: &str, valid: &[&'a str]) -> Option<&'a str> {
     valid
         .iter()
         .map(|name| (distance(written, name), *name))
-        .filter(|(distance, name)| *distance <= allowed || name.starts_with(written))
+        .filter(|(distance, name)| *distance <= allowed || (written.len() > 2 && name.contains(written)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -55,6 +55,7 @@ mod tests {
         assert_eq!(nearest("alwyas", &valid), Some("always"));
         assert_eq!(nearest("eventualy", &valid), Some("eventually"));
         assert_eq!(nearest("some", &valid), Some("sometimes"));
+        assert_eq!(nearest("empty", &["exists", "absent", "not-empty"]), Some("not-empty"));
         assert_eq!(nearest("perhaps", &valid), None);
     }
 

@@ -109,6 +109,7 @@ mod tests {
         for run in [
             Run::new().rest(50).served(60, Kind::Fresh, 11),
             upgraded(Claim::Failed).served(60, Kind::Fresh, 11),
+            Run::new().rest(30).claims(40, Claim::RolledBack).served(60, Kind::Fresh, 11),
             Run::new().claims(40, Claim::RolledBack).served(60, Kind::Fresh, 11),
             upgraded(Claim::Upgraded),
         ] {

@@ -118,6 +118,12 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_death_of_the_same_pid_is_somebody_elses() {
+        let run = Run::new().died(5, 11, Some(Exit::Signal(9))).worker(6, 11, 10);
+        assert!(judge(NAME, &run.request(20, Kind::Slow, Some(11), Fate::Truncated)).is_violated());
+    }
+
+    #[test]
     fn it_is_unchecked_without_requests_and_where_a_death_is_not_understood() {
         assert!(matches!(judge(NAME, &Run::new()), Finding::Unchecked { .. }));
         let cut = Run::new().request(20, Kind::Slow, Some(11), Fate::Truncated).died(23, 11, None);

@@ -14,10 +14,12 @@ mod placeholder;
 pub use parse::parse;
 pub use placeholder::{PLACEHOLDERS, fill, unknown_placeholder};
 
+use serde::{Deserialize, Serialize};
+
 use crate::scenario::Claim;
 
 /// One procedure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runbook {
     /// A kebab-case name.
     pub name: String,
@@ -32,7 +34,7 @@ pub struct Runbook {
 }
 
 /// One step, with the line of the file that says it, for the report.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The step as its file says it, on one line.
     pub text: String,
@@ -43,7 +45,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// `cp -f`: unlinks the target if it cannot be opened, then copies content and mode.
     Copy {
@@ -97,7 +99,7 @@ pub enum Action {
 }
 
 /// Whom a runbook signals.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// The number in this file, read when the step runs, whoever that is.
     PidFile(String),
@@ -108,7 +110,7 @@ pub enum Target {
 }
 
 /// What a runbook looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
     /// There is a file.
     Exists(String),

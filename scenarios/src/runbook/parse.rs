@@ -191,3 +191,115 @@ fn placeholders(node: &Node<'_>, text: &str) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"runbook "x" schema=1 {
+    why "because"
+    source "a blog"
+    copy "{new}" "{binary}" ignore-failure=#true
+    move "a" "b"
+    signal "USR2" pid-file="{pid}"
+    signal "QUIT" to="new-master"
+    run "{binary}" "-v" exit=0 says="nginx/{new-version}"
+    sleep "1.5s"
+    wait within="5s" every="1s" { exists "{pid}"; sees masters=2 old-workers=0; }
+    check { not-empty "{pid}.oldbin"; }
+    check { absent "${HOME}/{x y}"; }
+    claims "held"
+}"#;
+
+    /// Every mistake of the whole file after one replacement, as `line:column message | help`.
+    fn after(from: &str, to: &str) -> Vec<String> {
+        assert!(WHOLE.contains(from), "{from:?} is not in the file");
+        let error = parse("x.kdl", &WHOLE.replacen(from, to, 1)).expect_err(to);
+        let line = |m: &format::Mistake| {
+            let help = m.help.as_ref().map_or(String::new(), |help| format!(" | {help}"));
+            format!("{}:{} {}{help}", m.line, m.column, m.message)
+        };
+        error.mistakes.iter().map(line).collect()
+    }
+
+    #[test]
+    fn every_step_of_a_whole_file_is_read_and_keeps_its_text() {
+        let runbook = parse("x.kdl", WHOLE).unwrap_or_else(|error| panic!("{}", error.render(false)));
+        let actions: Vec<_> = runbook.steps.iter().map(|step| step.action.clone()).collect();
+        let sees = Condition::Sees { masters: Some(2), old_workers: Some(0), new_workers: None };
+        assert_eq!(
+            actions,
+            [
+                Action::Copy { from: "{new}".into(), to: "{binary}".into() },
+                Action::Move { from: "a".into(), to: "b".into() },
+                Action::Signal { signal: "USR2".into(), to: Target::PidFile("{pid}".into()) },
+                Action::Signal { signal: "QUIT".into(), to: Target::NewMaster },
+                Action::Run {
+                    words: vec!["{binary}".into(), "-v".into()],
+                    exit: Some(0),
+                    says: Some("nginx/{new-version}".into()),
+                },
+                Action::Sleep { for_ms: 1500 },
+                Action::Wait {
+                    until: Condition::All(vec![Condition::Exists("{pid}".into()), sees]),
+                    within_ms: 5000,
+                    every_ms: Some(1000),
+                },
+                Action::Check { that: Condition::NotEmpty("{pid}.oldbin".into()) },
+                Action::Check { that: Condition::Absent("${HOME}/{x y}".into()) },
+            ]
+        );
+        let ignored: Vec<_> = runbook.steps.iter().map(|step| step.failure_is_ignored).collect();
+        assert_eq!(ignored, [true, false, false, false, false, false, false, false, false]);
+        assert_eq!(
+            runbook.steps[6].text,
+            r#"wait within="5s" every="1s" { exists "{pid}"; sees masters=2 old-workers=0 }"#
+        );
+        assert_eq!((runbook.claims, runbook.source.as_deref()), (Claim::Held, Some("a blog")));
+    }
+
+    #[test]
+    fn mistakes_in_steps_are_told_at_their_argument() {
+        let mut told = Vec::new();
+        for (from, to) in [
+            ("\"USR2\"", "\"SIGUSR2\""),
+            ("pid-file=\"{pid}\"", ""),
+            ("to=\"new-master\"", "to=\"new-master\" pid-file=\"{pid}\""),
+            ("to=\"new-master\"", "to=\"newmaster\""),
+            ("\"{new}\" \"{binary}\"", "\"{nwe}\" \"{binary}\""),
+            ("\"a\" \"b\"", "\"a\""),
+            ("\"a\" \"b\"", "\"a\" \"b\" \"c\""),
+            ("within=\"5s\"", ""),
+            ("masters=2 old-workers=0", ""),
+            ("not-empty \"{pid}.oldbin\"", "empty \"{pid}\""),
+            ("{ not-empty \"{pid}.oldbin\"; }", ""),
+            ("ignore-failure=#true", "ignore-failure=1"),
+            ("sleep", "slep"),
+            ("claims \"held\"", ""),
+        ] {
+            told.extend(after(from, to));
+        }
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        6:12 nginx has no use for the signal "SIGUSR2" | did you mean `USR2`? valid here: `HUP`, `INT`, `QUIT`, `KILL`, `USR1`, `USR2`, `TERM`, `WINCH`
+        6:5 whom? a signal has one receiver | for example: signal "USR2" pid-file="{pid}", or to="old-master"
+        7:5 whom? a signal has one receiver | for example: signal "USR2" pid-file="{pid}", or to="old-master"
+        7:19 "newmaster" is nobody whom `ps` shows | did you mean `new-master`? valid here: `old-master`, `new-master`
+        4:10 there is no placeholder {nwe} | did you mean `new`? valid here: `binary`, `new`, `pid`, `conf`, `prefix`, `old-version`, `new-version`
+        5:5 `move` needs a path to put it to | for example: move "{new}" "{binary}"
+        5:18 `move` does not take this argument | its properties are `ignore-failure`
+        10:5 `wait` needs the property `within` | for example: wait within="5s" { sees masters=2 old-workers=1 new-workers=1; }
+        10:51 `sees` counts nothing | for example: sees masters=2 old-workers=1 new-workers=1
+        11:13 `empty` is nothing to look at | did you mean `not-empty`? valid here: `exists`, `absent`, `not-empty`, `sees`
+        11:5 `check` looks at nothing | for example: { sees masters=2 old-workers=1 new-workers=1; }
+        4:29 1 is not yes or no | write #true or #false
+        9:5 `runbook` has no `slep` | did you mean `sleep`? valid here: `why`, `source`, `copy`, `move`, `signal`, `run`, `sleep`, `wait`, `check`, `claims`
+        1:1 `claims` is missing | for example: claims "upgraded"
+        "#);
+    }
+
+    #[test]
+    fn a_runbook_that_does_nothing_is_refused() {
+        let error = parse("x.kdl", "runbook \"x\" schema=1 { why \"y\"; claims \"held\"; }").unwrap_err();
+        assert_eq!(error.mistakes[0].message, "the runbook does nothing");
+    }
+}

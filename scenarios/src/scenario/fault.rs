@@ -8,7 +8,7 @@
 pub struct FaultWord {
     /// Its name.
     pub name: &'static str,
-    /// Its properties, all of them whole numbers, in the order in which the line says them.
+    /// its properties, in the order in which the line says them.
     pub properties: &'static [&'static str],
     /// What it does, for the documentation.
     pub sentence: &'static str,

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: i128 = 1;
 
 /// One story.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     /// A kebab-case sentence, stable for ever: reports and regressions refer to it.
     pub name: String,
@@ -47,7 +47,7 @@ pub struct Scenario {
 }
 
 /// A release of nginx, as a scenario wants it. World `real` takes the nearest one that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// `1.22.1`.
     pub version: String,
@@ -58,7 +58,7 @@ pub struct Release {
 }
 
 /// One act of the subject; the next begins when this one has made its claim and all is quiescent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Act {
     /// What is carried out.
     pub subject: Subject,
@@ -67,7 +67,7 @@ pub struct Act {
 }
 
 /// Who changes the binary.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Subject {
     /// Ours: `oldbin` with these arguments (`upgrade`, `--soak`, `200ms`); the rest is filled in.
     Orchestrator {
@@ -89,7 +89,7 @@ pub enum Subject {
 }
 
 /// What clients do while the subject works.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// Fresh connections per second, open-loop.
     pub fresh_per_second: u32,
@@ -104,7 +104,7 @@ pub struct Load {
 }
 
 /// What must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Expect {
     /// Names of invariants that must hold; all of the registry if the file names none.
     pub invariants: Vec<String>,

@@ -138,7 +138,7 @@ fn fault(node: &mut Node<'_>) -> Option<String> {
     let mut line = name;
     let mut is_whole = true;
     for property in word.properties {
-        match node.required::<Number<u32>>(property, &format!("fault {:?} {property}=1", word.name)) {
+        match node.required::<Number<u8>>(property, &format!("fault {:?} {property}=1", word.name)) {
             Some(Number(value)) => line.push_str(&format!(" {property}={value}")),
             None => is_whole = false,
         }

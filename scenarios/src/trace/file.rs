@@ -44,7 +44,7 @@ pub fn write(trace: &Trace, mut to: impl Write) -> io::Result<()> {
     to.flush()
 }
 
-/// Reads a trace that [`write`] wrote.
+/// Reads a trace that [`write()`] wrote.
 ///
 /// # Errors
 /// [`TraceError::Schema`] for another format, [`TraceError::Line`] for anything that is not of this one.

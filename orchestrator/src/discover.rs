@@ -1,0 +1,260 @@
+//! Finds the running nginx: its master, how it was started, and its pid file.
+//!
+//! A running master's title holds the words of its start, joined by blanks, so an argument with blanks in it
+//! has to be put together again; what is found so is only believed if the pid file at the end of the way
+//! names that very master.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::host::linux::{all, command_line, look, oldbin_path, read_pid_file, stat, title};
+use crate::machine::{PidFile, Process, Title};
+use crate::refusal::Refusal;
+
+/// A running master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The process.
+    pub master: Process,
+    /// How it was started.
+    pub start: Start,
+    /// Its working directory.
+    pub cwd: PathBuf,
+}
+
+/// The words of a start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Start {
+    /// argv[0]: what USR2 executes.
+    pub program: String,
+    /// The options that matter, in order, as (`-c`, value).
+    pub options: Vec<(String, String)>,
+}
+
+/// The options of nginx that take a value and shape what it loads.
+const VALUED: [&str; 4] = ["-c", "-p", "-g", "-e"];
+
+impl Start {
+    /// From a master's title.
+    #[must_use]
+    pub fn from_title(title: &str) -> Self {
+        let words = title.strip_prefix("nginx: master process ").unwrap_or(title);
+        let mut start = Self::default();
+        let mut program: Vec<&str> = Vec::new();
+        for word in words.split(' ') {
+            let known = VALUED.iter().find(|option| word.starts_with(**option));
+            if let Some(option) = known {
+                start.options.push(((*option).to_owned(), word[option.len()..].to_owned()));
+            } else if let Some((_, value)) = start.options.last_mut() {
+                if !value.is_empty() {
+                    value.push(' ');
+                }
+                value.push_str(word);
+            } else {
+                program.push(word);
+            }
+        }
+        start.program = program.join(" ");
+        start
+    }
+
+    /// The last value of an option.
+    #[must_use]
+    pub fn value(&self, option: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(name, _)| name == option).map(|(_, value)| value.as_str())
+    }
+
+    /// The options as arguments.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        self.options.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect()
+    }
+}
+
+/// Every master that is not the new one of an upgrade.
+#[must_use]
+pub fn masters() -> Vec<Process> {
+    all()
+        .filter(|&pid| title(pid) == Title::Master)
+        .filter(|&pid| stat(pid).is_some_and(|stat| title(stat.parent) != Title::Master))
+        .filter_map(look)
+        .collect()
+}
+
+/// The master that `pid_file` names, or the only one that runs.
+///
+/// # Errors
+/// A refusal that says what was found instead.
+pub fn find(pid_file: Option<&Path>) -> Result<(Running, PathBuf), Refusal> {
+    if let Some(given) = pid_file {
+        let path = real_path(given)?;
+        let running = named_by(&path)?;
+        if let Some(configured) = configured_pid_file(&running).filter(|found| *found != path) {
+            return Err(Refusal::OtherPidFile {
+                master: running.master.identity.pid,
+                configured,
+                given: path,
+            });
+        }
+        return Ok((running, path));
+    }
+    let mut masters = masters();
+    if masters.len() > 1 {
+        let tell =
+            |master: &Process| format!("  {} {}", master.identity.pid, command_line(master.identity.pid));
+        return Err(Refusal::SeveralNginx { masters: masters.iter().map(tell).collect() });
+    }
+    let Some(master) = masters.pop() else { return Err(Refusal::NoNginx) };
+    let pid = master.identity.pid;
+    let running = running(master);
+    let Some(path) = configured_pid_file(&running) else {
+        let why = "its configuration could not be followed".to_owned();
+        return Err(Refusal::NoPidFile { master: pid, why });
+    };
+    let path = real_path(&path)?;
+    let is_named = |file: &Path| matches!(read_pid_file(file), Ok(PidFile::Pid(named)) if named == pid);
+    if !is_named(&path) && !is_named(&oldbin_path(&path)) {
+        let why = format!("{} does not name it", path.display());
+        return Err(Refusal::NoPidFile { master: pid, why });
+    }
+    Ok((running, path))
+}
+
+/// The real path of a pid file, whose folder must exist. A link would be renamed instead of the file.
+///
+/// # Errors
+/// [`Refusal::BadPidFile`].
+pub fn real_path(path: &Path) -> Result<PathBuf, Refusal> {
+    let bad = |why: String| Refusal::BadPidFile { path: path.to_owned(), why };
+    let absolute = std::path::absolute(path).map_err(|error| bad(error.to_string()))?;
+    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        return Err(bad("it has no name".to_owned()));
+    };
+    let folder = fs::canonicalize(folder).map_err(|error| bad(error.to_string()))?;
+    let real = folder.join(name);
+    if real.is_symlink() {
+        return Err(bad("it is a symbolic link, and nginx would rename the link".to_owned()));
+    }
+    Ok(real)
+}
+
+/// The process that a pid file names, if it is a master.
+fn named_by(path: &Path) -> Result<Running, Refusal> {
+    let bad = |why: &str| Refusal::BadPidFile { path: path.to_owned(), why: why.to_owned() };
+    let content = read_pid_file(path).map_err(|error| bad(&error.to_string()))?;
+    let pid = match content {
+        PidFile::Absent => return Err(bad("there is no such file")),
+        PidFile::Empty => return Err(bad("it is empty")),
+        PidFile::Garbage => return Err(bad("it does not hold one decimal pid")),
+        PidFile::Pid(pid) => pid,
+    };
+    let Some(process) = look(pid) else { return Err(Refusal::StalePidFile { path: path.to_owned(), pid }) };
+    if process.title != Title::Master {
+        let title = command_line(pid);
+        return Err(Refusal::Stranger { path: path.to_owned(), pid, title });
+    }
+    Ok(running(process))
+}
+
+fn running(master: Process) -> Running {
+    let pid = master.identity.pid;
+    let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_else(|_| PathBuf::from("/"));
+    Running { start: Start::from_title(&command_line(pid)), cwd, master }
+}
+
+/// The pid file of the master's configuration as far as it can be told without running anything: `-g`, then
+/// the main file. `None`: no `pid` line there, or no `-c` or `-p` that says where the file is.
+fn configured_pid_file(running: &Running) -> Option<PathBuf> {
+    let start = &running.start;
+    let prefix = start.value("-p").map(|prefix| running.cwd.join(prefix));
+    let base = prefix.clone().unwrap_or_default();
+    let main = base.join(start.value("-c")?);
+    let text = start.value("-g").unwrap_or_default().to_owned() + "\n" + &fs::read_to_string(&main).ok()?;
+    let pid = directive(&text, "pid")?;
+    let path = base.join(pid);
+    let folder = fs::canonicalize(path.parent()?).ok()?;
+    path.is_absolute().then(|| folder.join(path.file_name().unwrap_or_default()))
+}
+
+/// The first value of a directive at the top level of a configuration.
+#[must_use]
+pub fn directive(text: &str, name: &str) -> Option<String> {
+    let mut depth = 0_u32;
+    let mut words: Vec<String> = Vec::new();
+    for token in tokens(text) {
+        match token.as_str() {
+            "{" => {
+                depth += 1;
+                words.clear();
+            }
+            "}" => {
+                depth = depth.saturating_sub(1);
+                words.clear();
+            }
+            ";" => {
+                if depth == 0 && words.len() == 2 && words[0] == name {
+                    return words.pop();
+                }
+                words.clear();
+            }
+            word => words.push(word.to_owned()),
+        }
+    }
+    None
+}
+
+/// nginx's tokens: words, quoted or not, and `{`, `}`, `;`.
+fn tokens(text: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(&next) = chars.peek() {
+        match next {
+            '#' => while chars.next_if(|&c| c != '\n').is_some() {},
+            '{' | '}' | ';' => all.extend(chars.next().map(String::from)),
+            '"' | '\'' => {
+                chars.next();
+                let mut word = String::new();
+                while let Some(c) = chars.next_if(|&c| c != next) {
+                    word.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+                }
+                chars.next();
+                all.push(word);
+            }
+            c if c.is_whitespace() => {
+                chars.next();
+            }
+            _ => {
+                let mut word = String::new();
+                let is_word = |c: &char| !c.is_whitespace() && !matches!(c, ';' | '{' | '}');
+                while let Some(c) = chars.next_if(is_word) {
+                    word.push(c);
+                }
+                all.push(word);
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_start_are_put_together_again() {
+        let start =
+            Start::from_title("nginx: master process /opt/n -p /x -c conf/a.conf -g daemon on; user a;");
+        assert_eq!(start.program, "/opt/n");
+        assert_eq!(start.value("-g"), Some("daemon on; user a;"));
+        assert_eq!(start.arguments(), ["-p", "/x", "-c", "conf/a.conf", "-g", "daemon on; user a;"]);
+        assert_eq!(Start::from_title("nginx: master process nginx -c/x").value("-c"), Some("/x"));
+    }
+
+    #[test]
+    fn a_directive_counts_at_the_top_level_only() {
+        let text = "# pid /no;\nevents { pid /inner; }\nworker_processes  4;\npid \"/run/my pid\";\n";
+        assert_eq!(directive(text, "pid").as_deref(), Some("/run/my pid"));
+        assert_eq!(directive(text, "worker_processes").as_deref(), Some("4"));
+        assert_eq!(directive(text, "user"), None);
+    }
+}

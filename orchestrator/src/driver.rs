@@ -1,0 +1,194 @@
+//! The loop: look, decide, persist, act, and look again.
+//!
+//! The driver remembers nothing: what it needs for the next turn is in [`Memory`], which is on disk before
+//! the action that it announces.
+
+use crate::host::{Host, HostError, HostExt};
+use crate::machine::{
+    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Probes, Side, Signal, Waiting, decide,
+    failed, find_new_master, looks,
+};
+
+/// What somebody who watches the run is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// This action was performed.
+    Acted(&'a Action),
+    /// This is waited for.
+    Waits(&'a Waiting),
+    /// The machine went from one phase to this.
+    Entered(&'a Memory),
+    /// The journal could not be written, on the way back, which does not wait for it.
+    JournalFailed(&'a HostError),
+    /// The old master was seen to be gone.
+    OldMasterEnded,
+}
+
+/// Runs the machine to its end.
+///
+/// `watch` is told what happens and when (microseconds of the host's clock).
+///
+/// # Errors
+/// [`HostError::Crashed`] if the host says so, and [`HostError::Os`] if even looking fails.
+pub fn drive(
+    host: &mut impl Host,
+    intent: &Intent,
+    mut memory: Memory,
+    mut watch: impl FnMut(u64, Event<'_>),
+) -> Result<(Outcome, Memory), HostError> {
+    loop {
+        let (now_us, seen) = observe(host, intent, &memory)?;
+        let now_ms = now_us / 1_000;
+        if seen.old.is_none() {
+            watch(now_us, Event::OldMasterEnded);
+        }
+        let mut decision = decide(intent, &memory, &seen, now_ms);
+        if decision == Decision::Probe {
+            let seen = Observation { probes: probe(host, intent)?, ..seen.clone() };
+            decision = decide(intent, &memory, &seen, now_ms);
+        }
+        match decision {
+            Decision::Act(action, next) => {
+                memory = act(host, intent, &memory, (action, next), now_us, &mut watch)?;
+            }
+            Decision::Wait { until_ms, why } => {
+                watch(now_us, Event::Waits(&why));
+                host.wait(until_ms, &why, watched(&seen))?;
+            }
+            Decision::Finished(outcome, next) => {
+                if next != memory {
+                    watch(now_us, Event::Entered(&next));
+                    if let Err(error) = host.save(&next) {
+                        crashed(&error)?;
+                        watch(now_us, Event::JournalFailed(&error));
+                    }
+                }
+                return Ok((outcome, next));
+            }
+            Decision::Probe => unreachable!("the probes have answered"),
+        }
+    }
+}
+
+/// Announces, acts, and gives what is remembered then.
+fn act(
+    host: &mut impl Host,
+    intent: &Intent,
+    memory: &Memory,
+    (action, next): (Action, Memory),
+    now_us: u64,
+    watch: &mut impl FnMut(u64, Event<'_>),
+) -> Result<Memory, HostError> {
+    if let Err(error) = host.save(&next) {
+        crashed(&error)?;
+        watch(now_us, Event::JournalFailed(&error));
+        if may_need_journal(&next) {
+            return Ok(failed(memory, "writing the journal", &error.to_string(), now_us / 1_000));
+        }
+    }
+    if next.phase != memory.phase {
+        watch(now_us, Event::Entered(&next));
+    }
+    let _ = intent;
+    match host.act(&action) {
+        Ok(()) => {
+            watch(now_us, Event::Acted(&action));
+            Ok(next)
+        }
+        Err(error) => {
+            crashed(&error)?;
+            // What was announced did not happen, so the memory from before is the true one.
+            let HostError::Os { what, error } = error else { return Err(HostError::Crashed) };
+            let before = if is_commit(&action, &next) { memory } else { &next };
+            Ok(failed(before, &what, &error, now_us / 1_000))
+        }
+    }
+}
+
+/// Forward, nothing happens that is not on disk. The way back does not wait for a full disk.
+fn may_need_journal(next: &Memory) -> bool {
+    match next.phase {
+        Phase::Planned
+        | Phase::Installing
+        | Phase::Changing
+        | Phase::Draining
+        | Phase::Soaking
+        | Phase::Held => true,
+        Phase::Committing => next.tries == 0 && !next.master.is_repeated,
+        Phase::Back | Phase::Finished(_) => false,
+    }
+}
+
+fn is_commit(action: &Action, next: &Memory) -> bool {
+    let is_quit = matches!(action, Action::Signal { signal: Signal::Quit, .. });
+    is_quit && next.phase == Phase::Committing
+}
+
+fn crashed(error: &HostError) -> Result<(), HostError> {
+    match error {
+        HostError::Crashed => Err(HostError::Crashed),
+        HostError::Os { .. } => Ok(()),
+    }
+}
+
+/// One look at the world: at most eight calls, in this order.
+///
+/// The pid files come before the generations: if a master has acted on a signal by the time that it is seen
+/// asleep, what was read before may be older, and the machine looks again; the other way round it would take
+/// an old answer for the effect. Within a generation, `is_asleep` comes before the children for that reason.
+///
+/// # Errors
+/// Whatever the host fails with.
+pub fn observe(
+    host: &mut impl Host,
+    intent: &Intent,
+    memory: &Memory,
+) -> Result<(u64, Observation), HostError> {
+    let plan = &intent.plan;
+    let needs = looks(memory);
+    let (now_us, is_interrupted) = host.now()?;
+    let pid_file = host.pid_file(Side::New)?;
+    let oldbin = host.pid_file(Side::Old)?;
+    let binary = host.binary()?;
+    let listeners = |is_asked: bool| is_asked.then_some(plan.listeners.as_slice());
+    let old = host.generation(&plan.old, listeners(needs.audits_old))?;
+    let new = match find_new_master(plan, memory, old.as_ref()) {
+        Some(new) => host.generation(new, listeners(needs.audits_new))?,
+        None => None,
+    };
+    // Only a master's death makes orphans, and looking for them reads all of /proc.
+    let orphans = if needs.finds_orphans && (old.is_none() || new.is_none()) {
+        let known = memory.new_workers.iter().chain(&memory.old_workers).cloned().collect();
+        host.orphans(plan.new_file, known)?
+    } else {
+        Vec::new()
+    };
+    let seen =
+        Observation { is_interrupted, pid_file, oldbin, binary, old, new, orphans, probes: Probes::Unasked };
+    Ok((now_us, seen))
+}
+
+/// Asks every probe; the first that fails is the answer.
+fn probe(host: &mut impl Host, intent: &Intent) -> Result<Probes, HostError> {
+    for url in &intent.plan.options.probes {
+        match host.probe(url)? {
+            Ok(status) if (200..400).contains(&status) => {}
+            Ok(status) => return Ok(Probes::Failed(format!("{url} answers {status}"))),
+            Err(error) => return Ok(Probes::Failed(format!("{url}: {error}"))),
+        }
+    }
+    Ok(Probes::Passed)
+}
+
+/// Everybody whose end matters.
+fn watched(seen: &Observation) -> Vec<crate::machine::Identity> {
+    let generations = seen.old.iter().chain(&seen.new);
+    let mut all: Vec<_> = generations
+        .flat_map(|generation| std::iter::once(&generation.master).chain(&generation.children))
+        .chain(&seen.orphans)
+        .map(|process| process.identity.clone())
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}

@@ -1,0 +1,224 @@
+//! Linux: pidfds, /proc, inotify and the socket tables.
+
+mod files;
+mod probe;
+mod process;
+mod sockets;
+mod wait;
+
+pub(crate) use files::{beside, file_at, oldbin_path, read_pid_file, replace, sync_folder};
+pub(crate) use probe::Target;
+pub(crate) use process::{
+    all, children, command_line, exe, file_id, is_asleep_in_sigsuspend, look, stat, title,
+};
+pub(crate) use sockets::listeners;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::OwnedFd;
+
+use rustix::process::{Signal as Number, pidfd_send_signal};
+
+use self::wait::{Handles, Waiter};
+use super::{Call, Host, HostError, Reply};
+use crate::journal::{Entry, Journal, SCHEMA};
+use crate::machine::{
+    Action, FileId, Generation, Identity, Memory, Plan, Process, Side, Signal, Title, Waiting,
+};
+
+/// The machine that we run on.
+pub struct Linux {
+    plan: Plan,
+    journal: Option<(Journal, String)>,
+    handles: Handles,
+    epolls: BTreeMap<(u32, u64), Vec<u32>>,
+    waiter: Waiter,
+}
+
+/// Microseconds of the monotonic clock: the same for every process until the next boot.
+#[must_use]
+pub fn now_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    seconds * 1_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default() / 1_000
+}
+
+/// The name of this boot.
+#[must_use]
+pub fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+impl Linux {
+    /// A host for one plan. From here on Ctrl-C, TERM and HUP are told to the machine and do not end this
+    /// process.
+    #[must_use]
+    pub fn new(plan: Plan, journal: Journal) -> Self {
+        let mut handles = Handles::default();
+        let _ = handles.hold(&plan.old);
+        let waiter = Waiter::new(&plan.pid_file, true);
+        Self { journal: Some((journal, boot())), handles, epolls: BTreeMap::new(), waiter, plan }
+    }
+
+    /// A host that only looks: nothing is written, and Ctrl-C ends the process as usual.
+    #[must_use]
+    pub fn looking(plan: Plan) -> Self {
+        let waiter = Waiter::new(&plan.pid_file, false);
+        Self { journal: None, handles: Handles::default(), epolls: BTreeMap::new(), waiter, plan }
+    }
+
+    fn look_at_generation(&mut self, master: &Identity, listeners: Option<&[u64]>) -> Option<Generation> {
+        let _ = self.handles.hold(master);
+        // Asleep first: what was sent before is then done, and its effect is in what follows.
+        let is_asleep = is_asleep_in_sigsuspend(master.pid);
+        let pids = children(master.pid);
+        let children: Vec<_> = pids.iter().filter_map(|&pid| look(pid)).collect();
+        let seen = look(master.pid).filter(|now| now.identity.started == master.started)?;
+        for child in &children {
+            let _ = self.handles.hold(&child.identity);
+        }
+        // A child that has ended and is not reaped is work that the master still has before it.
+        let is_asleep = is_asleep && children.len() == pids.len();
+        let unserved = listeners.and_then(|listeners| self.unserved(&children, listeners));
+        Some(Generation { master: seen, is_asleep, children, unserved })
+    }
+
+    /// Listeners that none of the workers accepts from; `None`: not allowed to see.
+    fn unserved(&mut self, children: &[Process], listeners: &[u64]) -> Option<Vec<u64>> {
+        let mut left = listeners.to_vec();
+        for worker in children.iter().filter(|child| child.title == Title::Worker) {
+            if left.is_empty() {
+                break;
+            }
+            let served = self.accepts_from(&worker.identity)?;
+            left.retain(|inode| !served.contains(inode));
+        }
+        Some(left)
+    }
+
+    fn accepts_from(&mut self, worker: &Identity) -> Option<Vec<u64>> {
+        let key = (worker.pid, worker.started);
+        if self.epolls.get(&key).is_none_or(Vec::is_empty) {
+            // A worker that is just gone accepts from nothing; one that is alive and hidden is unknown.
+            match sockets::epolls(worker.pid) {
+                Some(epolls) => self.epolls.insert(key, epolls),
+                None if process::is_alive(worker) => return None,
+                None => return Some(Vec::new()),
+            };
+        }
+        let epolls = self.epolls.get(&key)?;
+        Some(epolls.iter().filter_map(|&fd| sockets::watched(worker.pid, fd)).flatten().collect())
+    }
+
+    fn signal(&mut self, identity: &Identity, signal: Signal) -> Result<Reply, HostError> {
+        // The precondition, once more, at the last instant: the same process, executing the same file.
+        let is_it =
+            process::is_alive(identity) && (identity.exe.is_none() || exe(identity.pid) == identity.exe);
+        let Some(handle) = self.handles.hold(identity).filter(|_| is_it) else { return Ok(Reply::Gone) };
+        match pidfd_send_signal(handle, number(signal)) {
+            Ok(()) => Ok(Reply::Done),
+            Err(rustix::io::Errno::SRCH) => Ok(Reply::Gone),
+            Err(error) => Err(HostError::os(format!("sending {signal} to {}", identity.pid), error)),
+        }
+    }
+
+    fn act(&mut self, action: &Action) -> Result<Reply, HostError> {
+        let pid_file = &self.plan.pid_file;
+        match action {
+            Action::Note => Ok(Reply::Done),
+            Action::Replace(side) => {
+                let link = match side {
+                    Side::Old => &self.plan.old_link,
+                    Side::New => &self.plan.new_link,
+                };
+                replace(&self.plan.binary, link).map_err(|error| {
+                    HostError::os(format!("replacing {}", self.plan.binary.display()), error)
+                })?;
+                Ok(Reply::Done)
+            }
+            Action::Signal { process, signal } => self.signal(process, *signal),
+            Action::SignalOrphans { processes, signal } => {
+                for process in processes {
+                    self.signal(process, *signal)?;
+                }
+                Ok(Reply::Done)
+            }
+            Action::RemoveOldbin => match fs::remove_file(oldbin_path(pid_file)) {
+                Ok(()) => Ok(Reply::Done),
+                Err(error) => Err(HostError::os("removing the oldbin file", error)),
+            },
+            Action::RenameOldbinBack => match fs::rename(oldbin_path(pid_file), pid_file) {
+                Ok(()) => Ok(Reply::Done),
+                Err(error) => Err(HostError::os("renaming the oldbin file back", error)),
+            },
+        }
+    }
+
+    fn save(&mut self, memory: &Memory) -> Result<Reply, HostError> {
+        let Some((journal, boot)) = &self.journal else { return Ok(Reply::Done) };
+        let entry =
+            Entry { schema: SCHEMA, boot: boot.clone(), plan: self.plan.clone(), memory: memory.clone() };
+        journal.write(&entry).map_err(|error| HostError::os("writing the journal", error))?;
+        Ok(Reply::Done)
+    }
+
+    fn wait(&mut self, until_ms: u64, why: &Waiting, watch: &[Identity]) -> Result<Reply, HostError> {
+        let for_us = until_ms.saturating_mul(1_000).saturating_sub(now_us());
+        let handles: Vec<&OwnedFd> = self.handles.of(watch).collect();
+        self.waiter.wait(for_us, why, handles.into_iter())?;
+        Ok(Reply::Done)
+    }
+
+    fn orphans(&mut self, exe: FileId, known: &[Identity]) -> Vec<Process> {
+        let is_orphan = |process: &Process| {
+            let is_known = known.iter().any(|known| known.is_same_process(&process.identity));
+            let has_master =
+                || stat(process.identity.pid).is_some_and(|now| title(now.parent) == Title::Master);
+            (is_known || process.identity.exe == Some(exe)) && !has_master()
+        };
+        let is_worker = |pid: &u32| matches!(title(*pid), Title::Worker | Title::ShuttingDown);
+        let found: Vec<_> = all().filter(is_worker).filter_map(look).filter(is_orphan).collect();
+        for process in &found {
+            let _ = self.handles.hold(&process.identity);
+        }
+        found
+    }
+}
+
+impl Host for Linux {
+    fn call(&mut self, call: Call) -> Result<Reply, HostError> {
+        Ok(match call {
+            Call::Now => Reply::Now { now_us: now_us(), is_interrupted: self.waiter.interrupted() },
+            Call::ReadPidFile(side) => {
+                let path = match side {
+                    Side::New => self.plan.pid_file.clone(),
+                    Side::Old => oldbin_path(&self.plan.pid_file),
+                };
+                let content = read_pid_file(&path)
+                    .map_err(|error| HostError::os(format!("reading {}", path.display()), error))?;
+                Reply::PidFile(content)
+            }
+            Call::LookAtBinary => Reply::Binary(file_at(&self.plan.binary)),
+            Call::LookAtGeneration { master, listeners } => {
+                Reply::Generation(self.look_at_generation(&master, listeners.as_deref()))
+            }
+            Call::FindOrphans { exe, known } => Reply::Processes(self.orphans(exe, &known)),
+            Call::Probe { url } => Reply::Probe(Target::parse(&url).and_then(|target| target.get())),
+            Call::Act(action) => self.act(&action)?,
+            Call::Save(memory) => self.save(&memory)?,
+            Call::Wait { until_ms, why, watch } => self.wait(until_ms, &why, &watch)?,
+        })
+    }
+}
+
+fn number(signal: Signal) -> Number {
+    match signal {
+        Signal::Hup => Number::HUP,
+        Signal::Quit => Number::QUIT,
+        Signal::Term => Number::TERM,
+        Signal::Kill => Number::KILL,
+        Signal::Usr2 => Number::USR2,
+        Signal::Winch => Number::WINCH,
+        Signal::Io => Number::IO,
+    }
+}

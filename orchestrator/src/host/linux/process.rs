@@ -1,0 +1,154 @@
+//! Processes, as /proc shows them.
+//!
+//! # Source
+//! `proc_pid_stat(5)`, `proc_pid_status(5)`; nginx's titles from `ngx_setproctitle.c` and
+//! `ngx_process_cycle.c`, unchanged from 1.14 to 1.31.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use crate::machine::{FileId, Identity, Process, Title};
+
+/// What `/proc/PID/stat` tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) state: char,
+    pub(crate) parent: u32,
+    pub(crate) session: u32,
+    pub(crate) started: u64,
+}
+
+/// `None`: there is no such process.
+pub(crate) fn stat(pid: u32) -> Option<Stat> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The command may hold blanks and parentheses; the last one ends it.
+    let end = text.iter().rposition(|&byte| byte == b')')?;
+    let rest = String::from_utf8_lossy(text.get(end + 1..)?).into_owned();
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let started = fields.nth(15)?.parse().ok()?;
+    Some(Stat { state, parent, session, started })
+}
+
+/// What the process executes; `None`: not allowed to see, or gone.
+pub(crate) fn exe(pid: u32) -> Option<FileId> {
+    fs::metadata(format!("/proc/{pid}/exe")).ok().map(|meta| file_id(&meta))
+}
+
+/// What a file is.
+pub(crate) fn file_id(meta: &fs::Metadata) -> FileId {
+    FileId { device: meta.dev(), inode: meta.ino() }
+}
+
+/// The process's command line, as words joined by blanks.
+pub(crate) fn command_line(pid: u32) -> String {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let end = text.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    String::from_utf8_lossy(&text[..end]).replace('\0', " ").trim_end().to_owned()
+}
+
+/// What the process says that it is.
+pub(crate) fn title(pid: u32) -> Title {
+    title_of(&command_line(pid))
+}
+
+fn title_of(command_line: &str) -> Title {
+    match command_line.strip_prefix("nginx: ") {
+        Some("worker process is shutting down") => Title::ShuttingDown,
+        Some("worker process") => Title::Worker,
+        Some(rest) if rest.starts_with("master process") => Title::Master,
+        Some(rest) if rest.starts_with("cache ") => Title::Helper,
+        Some(_) | None => Title::Other,
+    }
+}
+
+/// The process that has this pid now; zombies are none.
+pub(crate) fn look(pid: u32) -> Option<Process> {
+    let before = stat(pid)?;
+    if matches!(before.state, 'Z' | 'X') {
+        return None;
+    }
+    let process =
+        Process { identity: Identity { pid, started: before.started, exe: exe(pid) }, title: title(pid) };
+    // The same start time at both ends: all of it was about one process.
+    (stat(pid)?.started == before.started).then_some(process)
+}
+
+/// True if this very process is alive.
+pub(crate) fn is_alive(identity: &Identity) -> bool {
+    stat(identity.pid).is_some_and(|now| now.started == identity.started && !matches!(now.state, 'Z' | 'X'))
+}
+
+/// The pids of the process's children, zombies included.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+        Ok(text) => text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect(),
+        // A kernel without CONFIG_PROC_CHILDREN.
+        Err(_) => all().filter(|&child| stat(child).is_some_and(|stat| stat.parent == pid)).collect(),
+    }
+}
+
+/// Every pid that we can see.
+pub(crate) fn all() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// True if the master sleeps in sigsuspend and has nothing left to do.
+///
+/// nginx blocks its signals everywhere but in sigsuspend, which empties the mask, and the mask is in
+/// `/proc/PID/status` for everybody to read. While one of its handlers runs, that signal is blocked.
+pub(crate) fn is_asleep_in_sigsuspend(pid: u32) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    is_asleep(&status)
+}
+
+/// HUP, INT, QUIT, USR1, USR2, ALRM, TERM, CHLD, WINCH, IO: what a master blocks.
+const MASTER_SIGNALS: u64 =
+    bit(1) | bit(2) | bit(3) | bit(10) | bit(12) | bit(14) | bit(15) | bit(17) | bit(28) | bit(29);
+
+const fn bit(signal: u64) -> u64 {
+    1 << (signal - 1)
+}
+
+fn is_asleep(status: &str) -> bool {
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let is_clear = |name: &str| {
+        field(name)
+            .and_then(|mask| u64::from_str_radix(mask, 16).ok())
+            .is_some_and(|mask| mask & MASTER_SIGNALS == 0)
+    };
+    field("State:").is_some_and(|state| state.starts_with('S'))
+        && is_clear("SigPnd:")
+        && is_clear("ShdPnd:")
+        && is_clear("SigBlk:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_tells_the_role() {
+        assert_eq!(title_of("nginx: master process /usr/sbin/nginx -c /x"), Title::Master);
+        assert_eq!(title_of("nginx: worker process"), Title::Worker);
+        assert_eq!(title_of("nginx: worker process is shutting down"), Title::ShuttingDown);
+        assert_eq!(title_of("nginx: cache manager process"), Title::Helper);
+        assert_eq!(title_of("/usr/sbin/nginx -c /x"), Title::Other);
+    }
+
+    #[test]
+    fn a_master_with_a_pending_or_blocked_signal_is_not_asleep() {
+        let status = |state: &str, pending: &str, blocked: &str| {
+            format!("State:\t{state}\nSigPnd:\t0\nShdPnd:\t{pending}\nSigBlk:\t{blocked}\n")
+        };
+        assert!(is_asleep(&status("S (sleeping)", "0000000000000000", "0000000000000000")));
+        assert!(!is_asleep(&status("R (running)", "0000000000000000", "0000000000000000")));
+        assert!(!is_asleep(&status("S (sleeping)", "0000000000000800", "0000000000000000")));
+        assert!(!is_asleep(&status("S (sleeping)", "0000000000000000", "0000000018016a07")));
+    }
+}

@@ -1,0 +1,206 @@
+//! The way back, right for every state: it looks at what is, not at how far forward it came.
+//!
+//! The order: the file (a reboot in the middle then starts the binary that works), the old workers, the new
+//! master, its orphans, the pid file. The old master is never told to quit or to end: after HUP with no
+//! child alive nginx would exit at once and leave its fresh workers without a master.
+
+use super::commit::end_orphans;
+use super::decide::Turn;
+use super::forward::{look_again, signal};
+use super::ladder::{self, Climber, Rung};
+use super::{
+    Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, RETIRE_DRAIN_MS, REVIVE_MS_MAX,
+    Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+};
+
+/// One step back.
+pub(super) fn back(turn: &Turn<'_>) -> Decision {
+    let Turn { intent, memory, seen, .. } = *turn;
+    let is_untouched =
+        seen.binary == Some(intent.plan.binary_before) && intent.plan.binary_before != intent.plan.new_file;
+    let is_restored =
+        seen.binary == Some(intent.plan.old_file) || is_untouched || intent.defects.forgets_the_file;
+    let Some(old) = &seen.old else { return without_old(turn) };
+    if !is_restored && memory.tries < TRIES_MAX {
+        return Decision::Act(Action::Replace(Side::Old), memory.tried());
+    }
+    let decision = match &seen.new {
+        Some(new) => with_new(turn, old, new),
+        None => without_new(turn, old),
+    };
+    match decision {
+        Decision::Finished(Outcome::RolledBack, _) if !is_restored => {
+            turn.finish(Outcome::Stuck(StuckState::FileNotRestored))
+        }
+        decision @ (Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..)) => {
+            decision
+        }
+    }
+}
+
+/// The new master lives: the old workers first, and only then its end.
+fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
+    let Turn { intent, memory, .. } = *turn;
+    let is_first = intent.defects.retires_before_reviving;
+    if !is_first {
+        if let Some(decision) = revive(turn, old) {
+            return decision;
+        }
+    }
+    let is_loading = new.master.title != Title::Master;
+    let seems_untold = new.is_asleep && new.workers().next().is_some();
+    let drain_ms = intent.plan.options.drain_within_ms.unwrap_or(RETIRE_DRAIN_MS);
+    match ladder::next(memory.master, Climber { drain_ms, is_loading, seems_untold }, turn.now_ms) {
+        Rung::Send(how, master) => {
+            // KILL makes orphans of its workers: they are remembered before, by what they are.
+            let mut new_workers = memory.new_workers.clone();
+            new_workers.extend(new.children.iter().map(|child| child.identity.clone()));
+            new_workers.sort();
+            new_workers.dedup();
+            let known = Some(new.master.identity.clone());
+            let memory = Memory { master, new_workers, new: known, ..memory.clone() };
+            signal(&new.master.identity, how, memory)
+        }
+        Rung::Wait(until_ms) => {
+            turn.wait(until_ms.min(look_again(turn)), Waiting::NewMasterEnd(1 + new.children.len()))
+        }
+        Rung::GiveUp => turn.finish(Outcome::Stuck(StuckState::NewGenerationStays)),
+    }
+}
+
+/// The new master is gone: the old one reaps it, puts its pid file right, and, if it was told to stop
+/// accepting, starts its workers again by itself.
+fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
+    let Turn { memory, seen, intent, .. } = *turn;
+    if let Some(decision) = end_orphans_gently(turn, old) {
+        return decision;
+    }
+    let is_changing = |child: &super::Process| matches!(child.title, Title::Master | Title::Other);
+    if old.children.iter().any(is_changing) {
+        return turn.wait(look_again(turn), Waiting::NewMaster);
+    }
+    let is_named = seen.pid_file == PidFile::Pid(old.master.identity.pid);
+    let is_clean = matches!(seen.oldbin, PidFile::Absent) || seen.oldbin == intent.plan.oldbin_before;
+    if !is_named || !is_clean {
+        let is_stray = seen.pid_file == PidFile::Absent
+            && seen.oldbin == PidFile::Pid(old.master.identity.pid)
+            && old.is_asleep;
+        if is_stray && turn.is_over(PID_FILE_MS_MAX) && memory.tries < 2 * TRIES_MAX {
+            return Decision::Act(Action::RenameOldbinBack, memory.tried());
+        }
+        if turn.is_over(2 * PID_FILE_MS_MAX + RETIRE_DRAIN_MS) {
+            return turn.finish(Outcome::Stuck(StuckState::PidFileWrong));
+        }
+        return turn.wait(look_again(turn).min(turn.after(PID_FILE_MS_MAX)), Waiting::PidFile);
+    }
+    if !old.is_asleep {
+        return turn.wait(look_again(turn), Waiting::OldMasterAsleep);
+    }
+    revive(turn, old).unwrap_or_else(|| turn.finish(Outcome::RolledBack))
+}
+
+/// Orphans go once the old workers are there to take over; if these never come, the orphans stay.
+fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
+    if serving(turn, old) < usize::from(turn.intent.plan.old_workers) && !turn.is_over(REVIVE_MS_MAX) {
+        return None;
+    }
+    end_orphans(turn, StuckState::NewGenerationStays)
+}
+
+/// Brings the old workers back if they are not there. `None`: they are.
+///
+/// HUP goes only to a master that has acted on WINCH (none of the workers from before still accepts), sleeps
+/// with nothing pending, and has no fresh worker: so a HUP that was lost is repeated, and one that was not is
+/// never doubled. A HUP that arrives together with WINCH would let nginx drain the workers that it starts.
+fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
+    let Turn { memory, intent, .. } = *turn;
+    let expected = usize::from(intent.plan.old_workers);
+    let hup = || {
+        let memory =
+            Memory { hupped_ms: Some(turn.now_ms), hups: memory.hups.saturating_add(1), ..memory.clone() };
+        Some(signal(&old.master.identity, Signal::Hup, memory))
+    };
+    if intent.defects.always_sends_hup && memory.hups == 0 {
+        return hup();
+    }
+    let Some(winched_ms) = memory.winched_ms else {
+        if old.workers().count() >= expected || expected == 0 {
+            return None;
+        }
+        // A worker that crashed is forked again at once; nginx needs no help.
+        return give_up_or_wait(turn, turn.after(REVIVE_MS_MAX));
+    };
+    let serving = serving(turn, old);
+    if serving >= expected && old.accepts_everywhere() {
+        return None;
+    }
+    let is_lingering = old.workers().any(|worker| is_from_before(memory, worker));
+    let linger_until_ms = winched_ms.saturating_add(TITLE_MS_MAX);
+    if is_lingering && turn.now_ms < linger_until_ms {
+        return Some(turn.wait(linger_until_ms, Waiting::OldWorkersStop));
+    }
+    if serving > 0 {
+        let since_ms = memory.hupped_ms.unwrap_or(memory.since_ms);
+        return give_up_or_wait(turn, since_ms.saturating_add(REVIVE_MS_MAX));
+    }
+    if !old.is_asleep {
+        return Some(turn.wait(look_again(turn), Waiting::OldMasterAsleep));
+    }
+    // With the new master gone, nginx restarts its workers in the very wake-up that reaps it.
+    let again_ms = memory.hupped_ms.map_or(0, |at| at.saturating_add(TITLE_MS_MAX));
+    if turn.now_ms < again_ms {
+        return Some(turn.wait(again_ms, Waiting::OldWorkersBack));
+    }
+    if memory.hups < TRIES_MAX {
+        return hup();
+    }
+    Some(turn.finish(Outcome::Stuck(StuckState::OldWorkersMissing)))
+}
+
+/// How many old workers serve. After WINCH those from before count only if all of them had time to hear of
+/// it and none has: then WINCH was never sent.
+fn serving(turn: &Turn<'_>, old: &Generation) -> usize {
+    let memory = turn.memory;
+    let is_time_over = memory.winched_ms.is_none_or(|at| turn.now_ms >= at.saturating_add(TITLE_MS_MAX));
+    let from_before = old.workers().filter(|worker| is_from_before(memory, worker)).count();
+    let is_lost = is_time_over && from_before == memory.old_workers.len() && old.draining() == 0;
+    if is_lost || memory.winched_ms.is_none() {
+        return old.workers().count();
+    }
+    old.workers().count() - from_before
+}
+
+fn is_from_before(memory: &Memory, worker: &super::Process) -> bool {
+    memory.old_workers.iter().any(|known| known.is_same_process(&worker.identity))
+}
+
+fn give_up_or_wait(turn: &Turn<'_>, until_ms: u64) -> Option<Decision> {
+    Some(if turn.now_ms >= until_ms {
+        turn.finish(Outcome::Stuck(StuckState::OldWorkersMissing))
+    } else {
+        turn.wait(until_ms, Waiting::OldWorkersBack)
+    })
+}
+
+/// The old master is gone too: nothing to go back to. If the new one is fit, the new file must stay, and a
+/// later `oldbin rollback` changes the binary once more.
+fn without_old(turn: &Turn<'_>) -> Decision {
+    let Turn { intent, memory, seen, .. } = *turn;
+    let Some(new) = &seen.new else { return turn.finish(Outcome::Stuck(StuckState::NoMaster)) };
+    let is_fit = new.master.title == Title::Master
+        && new.master.identity.exe == Some(intent.plan.new_file)
+        && new.workers().count() >= usize::from(intent.plan.new_workers)
+        && seen.pid_file == PidFile::Pid(new.master.identity.pid);
+    let is_going = memory.master.how != super::Retire::No;
+    if !is_fit || is_going {
+        return turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster));
+    }
+    if seen.binary != Some(intent.plan.new_file) && memory.tries < 2 * TRIES_MAX {
+        return Decision::Act(Action::Replace(Side::New), memory.tried());
+    }
+    let memory = Memory {
+        new: Some(new.master.identity.clone()),
+        ..memory.enter(super::Phase::Committing, turn.now_ms)
+    };
+    Decision::Act(Action::Note, memory)
+}

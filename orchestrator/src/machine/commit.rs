@@ -1,0 +1,222 @@
+//! From WINCH to the end of the old master: drain, soak, hold, the commit point, and what must be true
+//! behind it.
+
+use super::decide::Turn;
+use super::forward::{identities, look_again, signal};
+use super::ladder::{self, Climber, Rung};
+use super::{
+    Action, Decision, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, PROBE_PATIENCE_MS, Phase, PidFile,
+    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Signal, StuckState,
+    TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+};
+
+/// WINCH was announced: wait until no old worker accepts, and ask the probes.
+pub(super) fn drain(turn: &Turn<'_>) -> Decision {
+    let Turn { intent, memory, seen, .. } = *turn;
+    if let Err(reason) = healthy(turn) {
+        return turn.turn_back(reason);
+    }
+    let Some(old) = &seen.old else { return commit_happened(turn) };
+    if old.workers().next().is_some() {
+        if turn.is_over(STOP_ACCEPTING_MS_MAX) {
+            return turn.turn_back(Reason::OldWorkersKeepAccepting);
+        }
+        let again_ms = TITLE_MS_MAX * u64::from(memory.tries + 1);
+        if old.is_asleep && turn.is_over(again_ms) && memory.tries < TRIES_MAX {
+            return signal(&old.master.identity, Signal::Winch, memory.tried());
+        }
+        return turn.wait(turn.after(again_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
+    }
+    match probed(turn, memory.since_ms) {
+        Err(decision) => decision,
+        Ok(()) if intent.plan.options.soak_ms == 0 => soaked(turn, old, memory),
+        Ok(()) => Decision::Act(Action::Note, memory.enter(Phase::Soaking, turn.now_ms)),
+    }
+}
+
+/// The new generation serves alone; the old master stands by.
+pub(super) fn soak(turn: &Turn<'_>) -> Decision {
+    if let Err(reason) = healthy(turn) {
+        return turn.turn_back(reason);
+    }
+    let Some(old) = &turn.seen.old else { return commit_happened(turn) };
+    let soak_ms = turn.intent.plan.options.soak_ms;
+    if !turn.is_over(soak_ms) && turn.intent.goal != Goal::Commit {
+        return turn.wait(turn.after(soak_ms), Waiting::Soak);
+    }
+    match probed(turn, turn.after(soak_ms)) {
+        Err(decision) => decision,
+        Ok(()) => soaked(turn, old, turn.memory),
+    }
+}
+
+/// The soak is over and the operator decides.
+pub(super) fn hold(turn: &Turn<'_>) -> Decision {
+    match turn.intent.goal {
+        Goal::Forward => Decision::Finished(Outcome::Held, turn.memory.clone()),
+        Goal::Back => turn.turn_back(Reason::Asked),
+        Goal::Commit => {
+            if let Err(reason) = healthy(turn) {
+                return turn.turn_back(reason);
+            }
+            let Some(old) = &turn.seen.old else { return commit_happened(turn) };
+            match probed(turn, turn.memory.since_ms) {
+                Err(decision) => decision,
+                Ok(()) => soaked(turn, old, turn.memory),
+            }
+        }
+    }
+}
+
+/// Beyond the soak: wait for requests in flight, hold, or pass the commit point.
+fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
+    let options = &turn.intent.plan.options;
+    if options.is_held && turn.intent.goal != Goal::Commit {
+        let held = memory.enter(Phase::Held, turn.now_ms);
+        return Decision::Finished(Outcome::Held, held);
+    }
+    let drained_at = options
+        .drain_within_ms
+        .map(|within_ms| memory.winched_ms.unwrap_or(memory.since_ms).saturating_add(within_ms));
+    if old.draining() > 0 && drained_at.is_none_or(|at| turn.now_ms < at) {
+        let until_ms = drained_at.unwrap_or(u64::MAX).min(look_again(turn));
+        return turn.wait(until_ms, Waiting::OldWorkersDrain(old.draining()));
+    }
+    let told = Retirement { how: Retire::Quit, since_ms: turn.now_ms, is_repeated: false };
+    let memory = Memory { master: told, ..memory.enter(Phase::Committing, turn.now_ms) };
+    signal(&old.master.identity, Signal::Quit, memory)
+}
+
+/// The commit point is passed: the old master goes, and one generation must be left.
+pub(super) fn finish(turn: &Turn<'_>) -> Decision {
+    let Turn { intent, memory, seen, .. } = *turn;
+    if let Some(old) = &seen.old {
+        if seen.new.is_none() && !intent.defects.quits_without_looking {
+            return without_new(turn, old);
+        }
+        return end_old(turn, old);
+    }
+    if intent.defects.quits_without_looking {
+        return turn.finish(Outcome::Upgraded);
+    }
+    let Some(new) = &seen.new else {
+        return turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit));
+    };
+    if seen.oldbin == PidFile::Pid(intent.plan.old.pid) && memory.tries < TRIES_MAX {
+        return Decision::Act(Action::RemoveOldbin, memory.tried());
+    }
+    if let Some(decision) = end_orphans(turn, StuckState::OldMasterStays) {
+        return decision;
+    }
+    if seen.pid_file != PidFile::Pid(new.master.identity.pid) {
+        if turn.is_over(PID_FILE_MS_MAX) {
+            return turn.finish(Outcome::Stuck(StuckState::PidFileWrong));
+        }
+        return turn.wait(turn.after(PID_FILE_MS_MAX), Waiting::PidFile);
+    }
+    if new.workers().count() < usize::from(intent.plan.new_workers) {
+        if turn.is_over(REVIVE_MS_MAX) {
+            return turn.finish(Outcome::Stuck(StuckState::NewWorkersMissing));
+        }
+        return turn.wait(turn.after(REVIVE_MS_MAX), Waiting::NewWorkers);
+    }
+    turn.finish(Outcome::Upgraded)
+}
+
+/// The new master died beyond the commit point. A master that was told to quit starts no workers; if the old
+/// one has some, QUIT was announced and never sent, and it serves again.
+fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
+    if old.workers().next().is_some() {
+        return turn.turn_back(Reason::NewMasterDied);
+    }
+    if old.is_asleep {
+        return turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit));
+    }
+    turn.wait(look_again(turn), Waiting::OldMasterEnd)
+}
+
+/// The old master was told to quit; with a drain limit, it is told to hurry.
+fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
+    let memory = turn.memory;
+    let drain_ms = turn.intent.plan.options.drain_within_ms.map_or(u64::MAX, |within_ms| {
+        let end_ms = memory.winched_ms.unwrap_or(memory.since_ms).saturating_add(within_ms);
+        end_ms.saturating_sub(memory.master.since_ms)
+    });
+    let seems_untold = old.is_asleep && old.children.iter().all(|child| child.title == Title::Master);
+    match ladder::next(memory.master, Climber { drain_ms, is_loading: false, seems_untold }, turn.now_ms) {
+        Rung::Send(how, master) => signal(&old.master.identity, how, Memory { master, ..memory.clone() }),
+        Rung::Wait(until_ms) => turn.wait(until_ms.min(look_again(turn)), Waiting::OldMasterEnd),
+        Rung::GiveUp => turn.finish(Outcome::Stuck(StuckState::OldMasterStays)),
+    }
+}
+
+/// Workers without a master accept for ever; each is told by its handle.
+pub(super) fn end_orphans(turn: &Turn<'_>, stuck: StuckState) -> Option<Decision> {
+    let Turn { intent, memory, seen, .. } = *turn;
+    if seen.orphans.is_empty() || intent.defects.ignores_orphans {
+        return None;
+    }
+    let drain_ms = intent.plan.options.drain_within_ms.unwrap_or(super::RETIRE_DRAIN_MS);
+    let seems_untold = seen.orphans.iter().any(|orphan| orphan.title == Title::Worker);
+    let who = Climber { drain_ms, is_loading: false, seems_untold };
+    Some(match ladder::next(memory.orphans, who, turn.now_ms) {
+        Rung::Send(signal, orphans) => {
+            let processes = identities(seen.orphans.iter());
+            Decision::Act(Action::SignalOrphans { processes, signal }, Memory { orphans, ..memory.clone() })
+        }
+        Rung::Wait(until_ms) => turn.wait(until_ms, Waiting::Orphans(seen.orphans.len())),
+        Rung::GiveUp => turn.finish(Outcome::Stuck(stuck)),
+    })
+}
+
+/// The old master died by another hand while the new generation was fit.
+fn commit_happened(turn: &Turn<'_>) -> Decision {
+    Decision::Act(Action::Note, turn.memory.enter(Phase::Committing, turn.now_ms))
+}
+
+/// Before the commit point: is the new generation the one that was ready, and does anybody want to stop?
+fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
+    let Turn { intent, memory, seen, .. } = *turn;
+    if seen.is_interrupted {
+        return Err(Reason::Interrupted);
+    }
+    if intent.goal == Goal::Back {
+        return Err(Reason::Asked);
+    }
+    let Some(new) = &seen.new else { return Err(Reason::NewMasterDied) };
+    let is_new = memory.new.as_ref().is_some_and(|known| known.is_same_process(&new.master.identity));
+    if !is_new {
+        return Err(Reason::NewMasterDied);
+    }
+    let is_alive = |known: &super::Identity| {
+        let is_it = |worker: &Process| worker.identity.is_same_process(known);
+        new.workers().any(is_it)
+    };
+    // A held upgrade may be reloaded meanwhile; its workers need not be those that were ready.
+    if memory.phase != Phase::Held && !memory.new_workers.iter().all(is_alive) {
+        return Err(Reason::NewWorkerDied);
+    }
+    if memory.phase == Phase::Held && new.workers().count() < usize::from(intent.plan.new_workers) {
+        return Err(Reason::NewWorkerDied);
+    }
+    if !intent.plan.options.may_drop_listeners && !new.accepts_everywhere() {
+        return Err(Reason::ListenerLost(new.unserved.as_ref().map_or(0, Vec::len)));
+    }
+    Ok(())
+}
+
+/// Asks the probes, and gives them a little patience from `since_ms` on.
+fn probed(turn: &Turn<'_>, since_ms: u64) -> Result<(), Decision> {
+    if turn.intent.plan.options.probes.is_empty() {
+        return Ok(());
+    }
+    let until_ms = since_ms.saturating_add(PROBE_PATIENCE_MS);
+    match &turn.seen.probes {
+        Probes::Unasked => Err(Decision::Probe),
+        Probes::Passed => Ok(()),
+        Probes::Failed(how) if turn.now_ms >= until_ms => {
+            Err(turn.turn_back(Reason::ProbeFailed(how.clone())))
+        }
+        Probes::Failed(_) => Err(turn.wait(until_ms, Waiting::Probe)),
+    }
+}

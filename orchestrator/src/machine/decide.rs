@@ -1,0 +1,111 @@
+//! The decision: one exhaustive match over the phases.
+
+use super::{
+    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Reason, Waiting, back, commit, forward,
+};
+
+/// What comes next.
+///
+/// Calling it again with the same arguments gives the same answer; calling it after a crash with the memory
+/// that was last on disk goes on from there.
+#[must_use]
+pub fn decide(intent: &Intent, memory: &Memory, seen: &Observation, now_ms: u64) -> Decision {
+    let turn = Turn { intent, memory, seen, now_ms };
+    match memory.phase {
+        Phase::Planned => forward::plan(&turn),
+        Phase::Installing => forward::install(&turn),
+        Phase::Changing => forward::change(&turn),
+        Phase::Draining => commit::drain(&turn),
+        Phase::Soaking => commit::soak(&turn),
+        Phase::Held => commit::hold(&turn),
+        Phase::Committing => commit::finish(&turn),
+        Phase::Back => back::back(&turn),
+        Phase::Finished(outcome) => Decision::Finished(outcome, memory.clone()),
+    }
+}
+
+/// What an observation must hold for the phase that `memory` is in; the rest of it may be left empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// Which of the plan's listeners the old workers do not accept from.
+    pub audits_old: bool,
+    /// Which of the plan's listeners the new workers do not accept from.
+    pub audits_new: bool,
+    /// Workers without a master.
+    pub finds_orphans: bool,
+}
+
+/// What has to be looked at.
+#[must_use]
+pub fn looks(memory: &Memory) -> Looks {
+    let (audits_old, audits_new, finds_orphans) = match memory.phase {
+        Phase::Planned | Phase::Installing | Phase::Finished(_) => (false, false, false),
+        Phase::Changing | Phase::Draining | Phase::Soaking | Phase::Held => (false, true, false),
+        Phase::Committing => (false, false, true),
+        Phase::Back => (memory.winched_ms.is_some(), false, true),
+    };
+    Looks { audits_old, audits_new, finds_orphans }
+}
+
+/// The memory after an action that could not be performed, or not be announced.
+///
+/// Before the commit point that is one more reason to go back. On the way back, and beyond the commit point,
+/// it is a try that failed.
+#[must_use]
+pub fn failed(memory: &Memory, what: &str, error: &str, now_ms: u64) -> Memory {
+    let reason = || Reason::CallFailed { what: what.to_owned(), error: error.to_owned() };
+    match memory.phase {
+        Phase::Planned
+        | Phase::Installing
+        | Phase::Changing
+        | Phase::Draining
+        | Phase::Soaking
+        | Phase::Held => memory.turn_back(reason(), now_ms),
+        Phase::Committing | Phase::Back => memory.tried(),
+        Phase::Finished(_) => memory.clone(),
+    }
+}
+
+/// Everything that one decision may look at.
+pub(super) struct Turn<'a> {
+    pub(super) intent: &'a Intent,
+    pub(super) memory: &'a Memory,
+    pub(super) seen: &'a Observation,
+    pub(super) now_ms: u64,
+}
+
+impl Turn<'_> {
+    /// Milliseconds after the phase's begin.
+    pub(super) fn after(&self, duration_ms: u64) -> u64 {
+        self.memory.since_ms.saturating_add(duration_ms)
+    }
+
+    /// True if the phase has lasted that long.
+    pub(super) fn is_over(&self, duration_ms: u64) -> bool {
+        self.now_ms >= self.after(duration_ms)
+    }
+
+    /// Takes the way back; its first step follows with the next look.
+    pub(super) fn turn_back(&self, reason: Reason) -> Decision {
+        Decision::Act(Action::Note, self.memory.turn_back(reason, self.now_ms))
+    }
+
+    /// Waits, but not beyond `until_ms`.
+    pub(super) fn wait(&self, until_ms: u64, why: Waiting) -> Decision {
+        Decision::Wait { until_ms: until_ms.max(self.now_ms.saturating_add(1)), why }
+    }
+
+    /// Ends here.
+    pub(super) fn finish(&self, outcome: Outcome) -> Decision {
+        Decision::Finished(outcome, self.memory.enter(Phase::Finished(outcome), self.now_ms))
+    }
+
+    /// Ends before anything was touched.
+    pub(super) fn refuse(&self, reason: Reason) -> Decision {
+        let memory = Memory {
+            abort: Some(reason),
+            ..self.memory.enter(Phase::Finished(Outcome::Refused), self.now_ms)
+        };
+        Decision::Finished(Outcome::Refused, memory)
+    }
+}

@@ -1,0 +1,200 @@
+//! Forward, up to the first step that clients could notice: the new file, USR2, and the wait for workers
+//! of the new generation that accept.
+
+use super::decide::Turn;
+use super::{
+    ASLEEP_MS_MAX, Action, Decision, Generation, Goal, Identity, LOOK_AGAIN_MS, Memory, Outcome, Phase,
+    PidFile, Probes, Process, Reason, Side, Signal, StuckState, Title, Waiting,
+};
+
+/// Nothing was touched: is the world still as the plan says?
+pub(super) fn plan(turn: &Turn<'_>) -> Decision {
+    if let Err(reason) = unchanged(turn) {
+        return turn.refuse(reason);
+    }
+    if turn.seen.binary == Some(turn.intent.plan.new_file) {
+        return Decision::Act(Action::Note, turn.memory.enter(Phase::Installing, turn.now_ms));
+    }
+    if turn.seen.binary != Some(turn.intent.plan.binary_before) {
+        return turn.refuse(Reason::Changed("another file is at the binary's path".to_owned()));
+    }
+    let memory = turn.memory.enter(Phase::Installing, turn.now_ms);
+    Decision::Act(Action::Replace(Side::New), memory)
+}
+
+/// The new file was announced. Then USR2, at most once, to a master that is sure to take it.
+pub(super) fn install(turn: &Turn<'_>) -> Decision {
+    if let Err(reason) = unchanged(turn) {
+        return turn.turn_back(reason);
+    }
+    if turn.seen.binary != Some(turn.intent.plan.new_file) {
+        return Decision::Act(Action::Replace(Side::New), turn.memory.tried());
+    }
+    let Some(old) = &turn.seen.old else {
+        return turn.turn_back(Reason::Changed("the master has gone".to_owned()));
+    };
+    if !old.is_asleep {
+        if turn.is_over(ASLEEP_MS_MAX) {
+            return turn.turn_back(Reason::OldMasterBusy);
+        }
+        return turn.wait(turn.after(ASLEEP_MS_MAX), Waiting::OldMasterAsleep);
+    }
+    let memory =
+        Memory { old_workers: identities(old.workers()), ..turn.memory.enter(Phase::Changing, turn.now_ms) };
+    signal(&old.master.identity, Signal::Usr2, memory)
+}
+
+/// USR2 was announced: wait for a generation that is fit to serve alone.
+pub(super) fn change(turn: &Turn<'_>) -> Decision {
+    let Turn { intent, memory, seen, .. } = *turn;
+    if seen.is_interrupted {
+        return turn.turn_back(Reason::Interrupted);
+    }
+    if intent.goal == Goal::Back {
+        return turn.turn_back(Reason::Asked);
+    }
+    let Some(old) = &seen.old else { return without_old(turn) };
+    if intent.defects.quits_without_looking && seen.oldbin == PidFile::Pid(old.master.identity.pid) {
+        return signal(&old.master.identity, Signal::Quit, memory.enter(Phase::Committing, turn.now_ms));
+    }
+    let Some(new) = &seen.new else { return not_started(turn, old) };
+    let missing = match unready(turn, new) {
+        Ok(()) => match &seen.probes {
+            Probes::Unasked if !intent.plan.options.probes.is_empty() => return Decision::Probe,
+            Probes::Unasked | Probes::Passed => {
+                let memory = Memory {
+                    new: Some(new.master.identity.clone()),
+                    new_workers: identities(new.workers()),
+                    old_workers: identities(old.workers()),
+                    winched_ms: Some(turn.now_ms),
+                    ..memory.enter(Phase::Draining, turn.now_ms)
+                };
+                return signal(&old.master.identity, Signal::Winch, memory);
+            }
+            Probes::Failed(how) => (Waiting::Probe, format!("probe: {how}")),
+        },
+        Err(Unready::Never(reason)) => return turn.turn_back(reason),
+        Err(Unready::NotYet(why, missing)) => (why, missing),
+    };
+    not_ready(turn, missing.0, missing.1)
+}
+
+/// What keeps a new generation from serving alone.
+enum Unready {
+    NotYet(Waiting, String),
+    Never(Reason),
+}
+
+/// True readiness, all of it in one observation: the pid file is written before the first worker is forked,
+/// so it proves nothing by itself.
+fn unready(turn: &Turn<'_>, new: &Generation) -> Result<(), Unready> {
+    let plan = &turn.intent.plan;
+    let not_yet = |why, missing: &str| Err(Unready::NotYet(why, missing.to_owned()));
+    if new.master.title != Title::Master {
+        return not_yet(Waiting::NewMaster, "it still loads");
+    }
+    if new.master.identity.exe != Some(plan.new_file) {
+        return Err(Unready::Never(Reason::WrongBinary));
+    }
+    if turn.seen.pid_file != PidFile::Pid(new.master.identity.pid) {
+        return not_yet(Waiting::NewMaster, "the pid file does not name the new master");
+    }
+    if !new.is_asleep {
+        return not_yet(Waiting::NewWorkers, "it is still starting workers");
+    }
+    let workers = new.workers().count();
+    if workers < usize::from(plan.new_workers) {
+        let missing = format!("{workers} of {} workers run", plan.new_workers);
+        return Err(Unready::NotYet(Waiting::NewWorkers, missing));
+    }
+    if !plan.options.may_drop_listeners && !new.accepts_everywhere() {
+        let count = new.unserved.as_ref().map_or(0, Vec::len);
+        let missing = format!("none of its workers accepts on {count} of the old listening sockets");
+        return Err(Unready::NotYet(Waiting::NewWorkers, missing));
+    }
+    Ok(())
+}
+
+/// No child of the old master executes another file.
+fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
+    let is_changing = |child: &Process| matches!(child.title, Title::Master | Title::Other);
+    let names_old = turn.seen.pid_file == PidFile::Pid(old.master.identity.pid);
+    if old.children.iter().any(is_changing) || !old.is_asleep || !names_old {
+        return not_ready(turn, Waiting::NewMaster, "it has not appeared".to_owned());
+    }
+    if turn.memory.is_poked {
+        return turn.turn_back(Reason::NotStarted);
+    }
+    // A master that had just started may have set USR2's flag before its first sleep; any wake-up makes it
+    // act on that, and SIGIO means nothing else to it.
+    signal(&old.master.identity, Signal::Io, Memory { is_poked: true, ..turn.memory.clone() })
+}
+
+/// The old master died by another hand. If the new one is fit, the upgrade has happened.
+fn without_old(turn: &Turn<'_>) -> Decision {
+    let Some(new) = &turn.seen.new else { return turn.finish(Outcome::Stuck(StuckState::NoMaster)) };
+    match unready(turn, new) {
+        Ok(()) => {
+            let memory = Memory {
+                new: Some(new.master.identity.clone()),
+                new_workers: identities(new.workers()),
+                ..turn.memory.enter(Phase::Committing, turn.now_ms)
+            };
+            Decision::Act(Action::Note, memory)
+        }
+        Err(Unready::Never(_)) => turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster)),
+        Err(Unready::NotYet(..)) if turn.is_over(turn.intent.plan.options.ready_within_ms) => {
+            turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster))
+        }
+        Err(Unready::NotYet(why, _)) => turn.wait(turn.after(turn.intent.plan.options.ready_within_ms), why),
+    }
+}
+
+/// Waits for a ready generation, within the operator's limit.
+fn not_ready(turn: &Turn<'_>, why: Waiting, missing: String) -> Decision {
+    let after_ms = turn.intent.plan.options.ready_within_ms;
+    if turn.is_over(after_ms) {
+        return turn.turn_back(Reason::NotReady { after_ms, missing });
+    }
+    turn.wait(turn.after(after_ms), why)
+}
+
+/// What must still be so before the first signal.
+fn unchanged(turn: &Turn<'_>) -> Result<(), Reason> {
+    let changed = |what: &str| Err(Reason::Changed(what.to_owned()));
+    let plan = &turn.intent.plan;
+    if turn.seen.is_interrupted {
+        return Err(Reason::Interrupted);
+    }
+    if turn.intent.goal == Goal::Back {
+        return Err(Reason::Asked);
+    }
+    let Some(old) = &turn.seen.old else { return changed("the master has gone") };
+    if turn.seen.pid_file != PidFile::Pid(old.master.identity.pid) {
+        return changed("the pid file no longer names the master");
+    }
+    if turn.seen.oldbin != plan.oldbin_before {
+        return changed("an oldbin file appeared: somebody else upgrades");
+    }
+    if turn.seen.new.is_some() {
+        return changed("the master already has a child that runs another binary");
+    }
+    Ok(())
+}
+
+/// A signal to one process.
+pub(super) fn signal(process: &Identity, signal: Signal, memory: Memory) -> Decision {
+    Decision::Act(Action::Signal { process: process.clone(), signal }, memory)
+}
+
+/// Who these are.
+pub(super) fn identities<'a>(processes: impl Iterator<Item = &'a Process>) -> Vec<Identity> {
+    let mut all: Vec<_> = processes.map(|process| process.identity.clone()).collect();
+    all.sort();
+    all
+}
+
+/// When to look again if nothing else says so.
+pub(super) fn look_again(turn: &Turn<'_>) -> u64 {
+    turn.now_ms.saturating_add(LOOK_AGAIN_MS)
+}

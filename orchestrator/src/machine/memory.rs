@@ -1,0 +1,141 @@
+//! What is remembered between two looks, and across a crash of `oldbin` itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Identity, Outcome, Reason};
+
+/// Everything that is remembered. It is on disk before the action that it announces is performed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Where the upgrade stands.
+    pub phase: Phase,
+    /// When the phase began.
+    pub since_ms: u64,
+    /// Why the way back was taken; what was announced before stays in the other fields.
+    pub abort: Option<Reason>,
+    /// The new master, once it was ready.
+    pub new: Option<Identity>,
+    /// Its workers, when it was ready.
+    pub new_workers: Vec<Identity>,
+    /// The old workers, when WINCH was announced.
+    pub old_workers: Vec<Identity>,
+    /// When WINCH was first announced.
+    pub winched_ms: Option<u64>,
+    /// When HUP was last announced.
+    pub hupped_ms: Option<u64>,
+    /// How often HUP was announced.
+    pub hups: u8,
+    /// How far a master (the new one on the way back, the old one beyond the commit point) was told to go.
+    pub master: Retirement,
+    /// How far workers without a master were told to go.
+    pub orphans: Retirement,
+    /// True once SIGIO was announced, the one poke of a master that seems to have missed USR2.
+    pub is_poked: bool,
+    /// How often the phase's own idempotent action was announced again, or failed.
+    pub tries: u8,
+}
+
+/// How far somebody was told to go, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retirement {
+    /// How far.
+    pub how: Retire,
+    /// When that was announced.
+    pub since_ms: u64,
+    /// It was announced twice, because nothing was seen to come of it.
+    pub is_repeated: bool,
+}
+
+impl Retirement {
+    /// Nobody was told anything.
+    pub const NONE: Self = Self { how: Retire::No, since_ms: 0, is_repeated: false };
+}
+
+/// Where an upgrade stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Nothing was touched.
+    Planned,
+    /// The new file at the binary's path was announced.
+    Installing,
+    /// USR2 was announced.
+    Changing,
+    /// WINCH to the old master was announced.
+    Draining,
+    /// The new generation serves alone.
+    Soaking,
+    /// The soak is over; the operator wants to decide.
+    Held,
+    /// QUIT to the old master was announced: the commit point is passed.
+    Committing,
+    /// The way back.
+    Back,
+    /// Over.
+    Finished(Outcome),
+}
+
+/// How far somebody was told to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retire {
+    /// Not at all.
+    No,
+    /// QUIT was announced.
+    Quit,
+    /// TERM was announced.
+    Term,
+    /// KILL was announced.
+    Kill,
+}
+
+impl Memory {
+    /// What is remembered before anything was done.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            phase: Phase::Planned,
+            since_ms: 0,
+            abort: None,
+            new: None,
+            new_workers: Vec::new(),
+            old_workers: Vec::new(),
+            winched_ms: None,
+            hupped_ms: None,
+            hups: 0,
+            master: Retirement::NONE,
+            orphans: Retirement::NONE,
+            is_poked: false,
+            tries: 0,
+        }
+    }
+
+    /// The same, in another phase that begins now.
+    pub(super) fn enter(&self, phase: Phase, now_ms: u64) -> Self {
+        Self { phase, since_ms: now_ms, tries: 0, ..self.clone() }
+    }
+
+    /// The same, with one more try.
+    pub(super) fn tried(&self) -> Self {
+        Self { tries: self.tries.saturating_add(1), ..self.clone() }
+    }
+
+    /// The same, on the way back.
+    pub(super) fn turn_back(&self, reason: Reason, now_ms: u64) -> Self {
+        Self { abort: Some(reason), master: Retirement::NONE, ..self.enter(Phase::Back, now_ms) }
+    }
+
+    /// True if nothing is left to do.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Finished(_))
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}

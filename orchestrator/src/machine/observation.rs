@@ -1,0 +1,154 @@
+//! What can be seen. An observation is several calls, so it is not one instant: see `driver::observe` for
+//! their order, which [`super::decide`] relies on.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Memory, Plan};
+
+/// All that one look at the world saw.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Observation {
+    /// The operator asked to stop.
+    pub is_interrupted: bool,
+    /// `nginx.pid`.
+    pub pid_file: PidFile,
+    /// `nginx.pid.oldbin`.
+    pub oldbin: PidFile,
+    /// The file at the binary's path.
+    pub binary: Option<FileId>,
+    /// The old master and its children; `None`: it is gone.
+    pub old: Option<Generation>,
+    /// The new master, or what may become it, and its children.
+    pub new: Option<Generation>,
+    /// Workers without a master, of either generation.
+    pub orphans: Vec<Process>,
+    /// What the probes said, if they were asked for.
+    pub probes: Probes,
+}
+
+/// A file, by what it is and not by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileId {
+    /// The file system.
+    pub device: u64,
+    /// The file on it.
+    pub inode: u64,
+}
+
+/// A process that cannot be taken for another: a pid is used again, a pid with a start time is not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Its number.
+    pub pid: u32,
+    /// When it was forked, in clock ticks since boot.
+    pub started: u64,
+    /// What it executes; `None`: not allowed to see (a worker of another user, in a container).
+    pub exe: Option<FileId>,
+}
+
+impl Identity {
+    /// True if both are the same process, whatever it executed when it was seen.
+    #[must_use]
+    pub fn is_same_process(&self, other: &Self) -> bool {
+        (self.pid, self.started) == (other.pid, other.started)
+    }
+}
+
+/// A process as its title tells.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// Which.
+    pub identity: Identity,
+    /// What it says that it is.
+    pub title: Title,
+}
+
+/// What a process says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Title {
+    /// `nginx: master process …`; also a worker between its fork and its own title.
+    Master,
+    /// `nginx: worker process`.
+    Worker,
+    /// `nginx: worker process is shutting down`.
+    ShuttingDown,
+    /// A cache manager or loader.
+    Helper,
+    /// Anything else: a new binary that still loads shows its command line.
+    Other,
+}
+
+/// A master and its children.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    /// The master.
+    pub master: Process,
+    /// It sleeps in sigsuspend and no signal is pending: everything that was sent has been acted on.
+    pub is_asleep: bool,
+    /// Its children, looked at after `is_asleep`.
+    pub children: Vec<Process>,
+    /// The plan's listeners that no worker of it has in its epoll set; `None`: not looked, or not allowed.
+    pub unserved: Option<Vec<u64>>,
+}
+
+impl Generation {
+    /// Its workers that are not shutting down.
+    pub fn workers(&self) -> impl Iterator<Item = &Process> {
+        self.children.iter().filter(|child| child.title == Title::Worker)
+    }
+
+    /// Its workers that are shutting down.
+    #[must_use]
+    pub fn draining(&self) -> usize {
+        self.children.iter().filter(|child| child.title == Title::ShuttingDown).count()
+    }
+
+    /// True if every listener that was asked about has a worker that accepts from it, as far as can be seen.
+    #[must_use]
+    pub fn accepts_everywhere(&self) -> bool {
+        self.unserved.as_ref().is_none_or(Vec::is_empty)
+    }
+}
+
+/// What a pid file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PidFile {
+    /// There is no such file.
+    Absent,
+    /// It is empty: created, not yet written.
+    Empty,
+    /// One decimal pid.
+    Pid(u32),
+    /// Anything else.
+    Garbage,
+}
+
+/// What the probes said.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probes {
+    /// Nobody asked them.
+    Unasked,
+    /// Every one was answered with 2xx or 3xx.
+    Passed,
+    /// One was not, and how.
+    Failed(String),
+}
+
+/// The new master: the old one's child that executes another file than it. If that is none, the one that
+/// was remembered (the old master may be gone).
+#[must_use]
+pub fn find_new_master<'a>(
+    plan: &Plan,
+    memory: &'a Memory,
+    old: Option<&'a Generation>,
+) -> Option<&'a Identity> {
+    let is_new = |child: &&Process| child.identity.exe.is_some() && child.identity.exe != plan.old.exe;
+    old.and_then(|old| old.children.iter().find(is_new)).map(|child| &child.identity).or(memory.new.as_ref())
+}

@@ -1,0 +1,217 @@
+//! Everything that can be known before the first signal, and the one reason to stop that it finds.
+//!
+//! Preflight looks, runs the new binary with `-v` and `-T`, and lays two hidden links beside the binary; it
+//! sends no signal. What it leaves is a [`Plan`].
+
+use std::path::{Path, PathBuf};
+
+use crate::discover::{Running, directive};
+use crate::host::linux::{
+    Target, children, exe, file_at, listeners, look, oldbin_path, read_pid_file, stat, title,
+};
+use crate::machine::{Options, PidFile, Plan, Title};
+use crate::refusal::Refusal;
+
+mod run;
+mod stage;
+
+pub use stage::unstage;
+
+/// How long `-v` may take: it prints one line.
+const VERSION_MS_MAX: u64 = 10_000;
+
+/// How long `-T` may take. It opens every certificate and resolves every name; large sites under load were
+/// seen to need more than 15 s.
+const TEST_MS_MAX: u64 = 60_000;
+
+/// What an upgrade is asked to do.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The binary to change to.
+    pub new: PathBuf,
+    /// The path that nginx executes, if the operator says it.
+    pub binary: Option<PathBuf>,
+    /// The operator's choices.
+    pub options: Options,
+    /// Only look.
+    pub is_dry: bool,
+}
+
+/// The facts of an upgrade of `running`, or why there can be none.
+///
+/// # Errors
+/// A refusal; nothing was touched.
+pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<Plan, Refusal> {
+    let master = &running.master.identity;
+    permitted(master.pid)?;
+    let oldbin_before = not_in_flight(running, pid_file)?;
+    upgradable(running)?;
+    let binary = program(running, request.binary.as_deref())?;
+    let old_version = run::version(Path::new(&format!("/proc/{}/exe", master.pid)), &running.cwd)
+        .map_err(|why| Refusal::BadBinary { path: binary.clone(), why: format!("the running one: {why}") })?;
+    let new_version = new_binary(&request.new, &running.cwd)?;
+    if file_at(&request.new) == file_at(&binary) && file_at(&binary) == master.exe {
+        let why = "the running nginx executes this very file".to_owned();
+        return Err(Refusal::BadBinary { path: request.new.clone(), why });
+    }
+    let dump = run::test(&request.new, running)?;
+    follows(&dump, running, pid_file)?;
+    for url in &request.options.probes {
+        probe(url)?;
+    }
+    let old_workers = count_workers(master.pid);
+    let new_workers = promised_workers(&dump).unwrap_or(old_workers).max(1);
+    let staged = stage::stage(master.pid, &binary, &request.new, request.is_dry)?;
+    Ok(Plan {
+        pid_file: pid_file.to_owned(),
+        binary,
+        old_link: staged.old_link,
+        new_link: staged.new_link,
+        binary_before: staged.before,
+        old_file: staged.old_file,
+        new_file: staged.new_file,
+        old: master.clone(),
+        old_workers,
+        new_workers,
+        listeners: listeners(master.pid),
+        oldbin_before,
+        old_version,
+        new_version,
+        options: request.options.clone(),
+    })
+}
+
+/// May this user signal the master?
+fn permitted(master: u32) -> Result<(), Refusal> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(format!("/proc/{master}")).map_or(0, |meta| meta.uid());
+    let me = rustix::process::geteuid();
+    if me.is_root() || me.as_raw() == owner { Ok(()) } else { Err(Refusal::NotPermitted { master, owner }) }
+}
+
+/// No second master, young or old. Gives what a stale oldbin file holds.
+fn not_in_flight(running: &Running, pid_file: &Path) -> Result<PidFile, Refusal> {
+    let pid = running.master.identity.pid;
+    let in_flight = |what: String| Err(Refusal::UpgradeInFlight { what });
+    if let Some(parent) = stat(pid).map(|stat| stat.parent).filter(|&parent| title(parent) == Title::Master) {
+        return in_flight(format!("master {pid} was started by master {parent}, which still runs"));
+    }
+    for child in children(pid).into_iter().filter_map(look) {
+        let is_another = child.identity.exe.is_some() && child.identity.exe != running.master.identity.exe;
+        if is_another {
+            return in_flight(format!("master {pid} has started {} with another binary", child.identity.pid));
+        }
+    }
+    let path = oldbin_path(pid_file);
+    let content = read_pid_file(&path)
+        .map_err(|error| Refusal::BadPidFile { path: path.clone(), why: error.to_string() })?;
+    match content {
+        PidFile::Pid(old) if title(old) == Title::Master => {
+            in_flight(format!("{} names master {old}, which runs", path.display()))
+        }
+        PidFile::Pid(_) | PidFile::Absent | PidFile::Empty | PidFile::Garbage => Ok(content),
+    }
+}
+
+/// nginx ignores USR2 while the parent that it saw at its start lives. That is certain only for the first
+/// process of a container, and as good as certain in the session of its parent without a daemon.
+fn upgradable(running: &Running) -> Result<(), Refusal> {
+    let Some(now) = stat(running.master.identity.pid) else { return Err(Refusal::NoNginx) };
+    let refuse = |why: &str| Err(Refusal::NotUpgradable { why: why.to_owned() });
+    if now.parent == 0 {
+        return refuse("its parent is outside of this container");
+    }
+    let is_foreground =
+        running.start.value("-g").and_then(|text| directive(text, "daemon")).as_deref() == Some("off");
+    let in_parents_session = stat(now.parent).is_some_and(|parent| parent.session == now.session);
+    if is_foreground && now.parent != 1 && in_parents_session {
+        return refuse("it runs with `daemon off;` under a living parent");
+    }
+    Ok(())
+}
+
+/// The file that USR2 executes.
+fn program(running: &Running, given: Option<&Path>) -> Result<PathBuf, Refusal> {
+    let program = &running.start.program;
+    let other = |why: String| Refusal::OtherProgram { program: program.clone(), why };
+    if !program.contains('/') {
+        return Err(other("which has no folder, and nginx does not search PATH".to_owned()));
+    }
+    let path = running.cwd.join(program);
+    let real = std::fs::canonicalize(&path).map_err(|error| other(format!("which is not there: {error}")))?;
+    if let Some(given) = given {
+        let given = std::fs::canonicalize(given)
+            .map_err(|error| Refusal::BadBinary { path: given.to_owned(), why: error.to_string() })?;
+        if given != real {
+            return Err(other(format!("not {}", given.display())));
+        }
+    }
+    let master = running.master.identity.pid;
+    let runs = std::fs::read_link(format!("/proc/{master}/exe")).unwrap_or_default();
+    let is_same = exe(master) == file_at(&real) || runs.parent() == real.parent();
+    if !is_same {
+        return Err(other(format!("but it runs {}", runs.display())));
+    }
+    Ok(real)
+}
+
+/// A file that can be executed and says that it is nginx.
+fn new_binary(path: &Path, cwd: &Path) -> Result<String, Refusal> {
+    use std::os::unix::fs::PermissionsExt;
+    let bad = |why: String| Refusal::BadBinary { path: path.to_owned(), why };
+    let meta = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?;
+    if !meta.is_file() {
+        return Err(bad("it is no regular file".to_owned()));
+    }
+    if meta.permissions().mode() & 0o111 == 0 {
+        return Err(bad("it is not executable".to_owned()));
+    }
+    run::version(path, cwd).map_err(bad)
+}
+
+/// What the new binary's own reading of the configuration says about things that must not change.
+fn follows(dump: &str, running: &Running, pid_file: &Path) -> Result<(), Refusal> {
+    let prefix = running.cwd.join(running.start.value("-p").unwrap_or_default());
+    if let Some(configured) = directive(dump, "pid").map(|path| prefix.join(path)) {
+        let folder = configured.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
+        let real = folder.zip(configured.file_name()).map(|(folder, name)| folder.join(name));
+        // Without -p a relative path hangs on a prefix that only the binary knows.
+        let is_known = running.start.value("-p").is_some() || configured.is_absolute();
+        if is_known && real.as_deref() != Some(pid_file) {
+            let given = pid_file.to_owned();
+            return Err(Refusal::OtherPidFile { master: running.master.identity.pid, configured, given });
+        }
+    }
+    if directive(dump, "master_process").as_deref() == Some("off") {
+        let why = "the configuration says `master_process off;`".to_owned();
+        return Err(Refusal::NotUpgradable { why });
+    }
+    Ok(())
+}
+
+/// The probe must pass now, or it could not tell the new binary's failure from its own.
+fn probe(url: &str) -> Result<(), Refusal> {
+    let bad = |why: String| Refusal::BadProbe { url: url.to_owned(), why };
+    match Target::parse(url).map_err(bad)?.get() {
+        Ok(status) if (200..400).contains(&status) => Ok(()),
+        Ok(status) => Err(bad(format!("the running nginx answers {status}"))),
+        Err(error) => Err(bad(format!("the running nginx does not answer: {error}"))),
+    }
+}
+
+fn count_workers(master: u32) -> u16 {
+    let count = children(master).into_iter().filter(|&pid| title(pid) == Title::Worker).count();
+    u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+/// `worker_processes` of the configuration, as the new binary will read it.
+fn promised_workers(dump: &str) -> Option<u16> {
+    match directive(dump, "worker_processes").as_deref() {
+        _ if dump.is_empty() => None,
+        None => Some(1),
+        Some("auto") => {
+            std::thread::available_parallelism().ok().and_then(|count| u16::try_from(count.get()).ok())
+        }
+        Some(count) => count.parse().ok(),
+    }
+}

@@ -1,0 +1,180 @@
+//! Why nothing was begun.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::journal::JournalError;
+use crate::machine::Reason;
+
+/// Why `oldbin` refused.
+///
+/// A refusal is a promise: nginx was only looked at, no signal was sent, and every file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing to upgrade.
+    #[error("no nginx master runs here")]
+    NoNginx,
+    /// Which one?
+    #[error("{} nginx masters run here:\n{}", masters.len(), masters.join("\n"))]
+    SeveralNginx {
+        /// Pid and title of each.
+        masters: Vec<String>,
+    },
+    /// The pid file cannot be found by looking at the master.
+    #[error("cannot find the pid file of master {master}: {why}")]
+    NoPidFile {
+        /// The master.
+        master: u32,
+        /// What was tried.
+        why: String,
+    },
+    /// The pid file does not hold one decimal pid.
+    #[error("{} is no pid file: {why}", path.display())]
+    BadPidFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The pid file names a process that has gone.
+    #[error("{} names pid {pid}, and no such process runs", path.display())]
+    StalePidFile {
+        /// Which.
+        path: PathBuf,
+        /// The number in it.
+        pid: u32,
+    },
+    /// The pid file names a process that is no nginx master.
+    #[error("{} names pid {pid}, which is no nginx master but `{title}`", path.display())]
+    Stranger {
+        /// The pid file.
+        path: PathBuf,
+        /// The number in it.
+        pid: u32,
+        /// What that process says that it is.
+        title: String,
+    },
+    /// The master's configuration names another pid file.
+    #[error("master {master} keeps its pid in {}, not in {}", configured.display(), given.display())]
+    OtherPidFile {
+        /// The master.
+        master: u32,
+        /// What its configuration says.
+        configured: PathBuf,
+        /// What was given.
+        given: PathBuf,
+    },
+    /// Two masters run already.
+    #[error("an upgrade is already under way: {what}")]
+    UpgradeInFlight {
+        /// Who runs.
+        what: String,
+    },
+    /// A run of `oldbin` ended half-way, or holds.
+    #[error("an earlier upgrade is not finished: it stands at `{phase}`")]
+    Unfinished {
+        /// Where.
+        phase: String,
+    },
+    /// There is nothing that could be rolled back, committed or recovered.
+    #[error("there is nothing to {what}: {why}")]
+    NothingToDo {
+        /// `roll back`, `commit`, `recover`.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// nginx would refuse USR2.
+    #[error("nginx would ignore USR2: {why}")]
+    NotUpgradable {
+        /// Why.
+        why: String,
+    },
+    /// The master would not execute the file that would be replaced.
+    #[error("on USR2 this master executes `{program}`, {why}")]
+    OtherProgram {
+        /// Its argv[0].
+        program: String,
+        /// Why that is no good.
+        why: String,
+    },
+    /// The new binary cannot be one.
+    #[error("{} cannot be the new binary: {why}", path.display())]
+    BadBinary {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The new binary rejects the configuration that it would inherit.
+    #[error("the new binary rejects the configuration ({status}):\n{stderr}")]
+    ConfigTestFailed {
+        /// How it ended.
+        status: String,
+        /// nginx's own words.
+        stderr: String,
+    },
+    /// A probe cannot be asked, or is not answered by the old binary.
+    #[error("the probe {url} is no use: {why}")]
+    BadProbe {
+        /// Which.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// This user may not signal that master.
+    #[error("master {master} belongs to user {owner}, not to you")]
+    NotPermitted {
+        /// The master.
+        master: u32,
+        /// Its user's number.
+        owner: u32,
+    },
+    /// The journal is not usable.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// Something on disk could not be prepared.
+    #[error("cannot prepare {}: {source}", path.display())]
+    Disk {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The world changed between the look and the first step.
+    #[error("{0}")]
+    Machine(Reason),
+}
+
+impl Refusal {
+    /// What an operator can do next, as one imperative sentence.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoNginx => "Start nginx, or run oldbin where it runs.",
+            Self::SeveralNginx { .. } => "Choose one with --pid-file.",
+            Self::NoPidFile { .. } | Self::BadPidFile { .. } => "Pass the right path with --pid-file.",
+            Self::StalePidFile { .. } => "Start nginx, or write the running master's pid to the file.",
+            Self::Stranger { .. } => "Correct the pid file, or pass the right one with --pid-file.",
+            Self::OtherPidFile { .. } => "Pass the configured path, or reload nginx with its old `pid` line.",
+            Self::UpgradeInFlight { .. } => {
+                "Run `oldbin recover` or `oldbin rollback` if oldbin began it; or wait until the old master is gone."
+            }
+            Self::Unfinished { .. } => "Run `oldbin recover`, `oldbin commit` or `oldbin rollback`.",
+            Self::NothingToDo { .. } => "See `oldbin status`.",
+            Self::NotUpgradable { .. } => "Run nginx with `daemon on;`, or restart it instead.",
+            Self::OtherProgram { .. } => "Restart nginx once by its absolute path, then upgrade.",
+            Self::BadBinary { .. } => "Pass an nginx executable with --new.",
+            Self::ConfigTestFailed { .. } => "Fix the configuration, then run the upgrade again.",
+            Self::BadProbe { .. } => "Probe a URL that the running nginx answers with 2xx or 3xx.",
+            Self::NotPermitted { .. } => "Run oldbin as root, or as the master's user.",
+            Self::Journal(JournalError::Locked { .. }) => "Wait for the other oldbin to end.",
+            Self::Journal(JournalError::Io { .. }) => "Pass a folder that can be written with --state-dir.",
+            Self::Journal(JournalError::Broken { .. } | JournalError::Schema { .. }) => {
+                "See which nginx runs; if one generation is left, delete the journal."
+            }
+            Self::Disk { .. } => "Make room, or correct the permissions, and run it again.",
+            Self::Machine(_) => "Look at `oldbin status`, then run it again.",
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What `oldbin-lab` understands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::scenario::WorldKind;
+
+/// Prove that an nginx upgrade loses no request
+///
+/// Runs failure scenarios against an upgrade procedure: our orchestrator, a runbook, or any script. Each run
+/// starts a real nginx (or fake-nginx, which needs nothing installed), keeps it under load while its binary
+/// changes, and judges what was seen. Without a command, all stories run in every world that is there.
+#[derive(Debug, Parser)]
+#[command(name = "oldbin-lab", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Behind the options of every help text.
+const AFTER_HELP: &str = "\
+Exit codes:
+   0  held: every scenario ended as it should, canaries included
+   1  violated: the report marks the first bad step
+   2  wrong usage, or a file that is no scenario
+   3  unchecked: the evidence for something is missing, and the scenario does not say why
+  70  a bug in this program
+
+Example:
+  oldbin-lab run orchestrator-upgrade --world real --trace trace.jsonl";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios and print their verdicts
+    ///
+    /// A failure prints what was seen around the first bad step, and the command that runs it again.
+    #[command(after_help = AFTER_HELP)]
+    Run(Run),
+    /// List the scenarios, the runbooks and the nginx releases that were found
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the verdict and the report of a trace that `run --trace` wrote
+    #[command(after_help = AFTER_HELP)]
+    Report {
+        /// The trace
+        trace: PathBuf,
+        /// The scenario that it is of, where that is a file
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<String>,
+    },
+    /// Measure the handoff: orchestrator, bare signals and nginx's own `make upgrade`, in turns
+    Bench(Bench),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Names of the catalogue, or files that end in .kdl [default: the whole catalogue]
+    pub(crate) scenarios: Vec<String>,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Worlds::All)]
+    pub(crate) world: Worlds,
+    /// Run each scenario this many times
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) times: u32,
+    /// Where random picks begin
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Write the trace of every run into this folder, as JSON Lines
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Print one JSON object per run instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Do without namespaces, even where they can be had
+    #[arg(long)]
+    pub(crate) no_namespaces: bool,
+    /// Run a deliberately defective fake or orchestrator, to see that the laboratory notices
+    #[arg(long, value_name = "DEFECT")]
+    pub(crate) mutant: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// How often each procedure runs
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Worlds::All)]
+    pub(crate) world: Worlds,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The worlds that a user can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Worlds {
+    /// Linux, with fake-nginx
+    Fake,
+    /// Linux, with the real nginx releases that are found
+    Real,
+    /// Both; the real one where a release is found
+    All,
+}
+
+impl Worlds {
+    pub(crate) fn kinds(self) -> &'static [WorldKind] {
+        match self {
+            Self::Fake => &[WorldKind::Fake],
+            Self::Real => &[WorldKind::Real],
+            Self::All => &[WorldKind::Fake, WorldKind::Real],
+        }
+    }
+}

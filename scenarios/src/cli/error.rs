@@ -1,0 +1,65 @@
+//! Why `oldbin-lab` could not do what it was asked.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::format::FormatError;
+use crate::live::LiveError;
+use crate::trace::TraceError;
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LabError {
+    /// A file could not be read or written.
+    #[error("cannot use {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// A file is no scenario or runbook.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// A name is not in the catalogue.
+    #[error(
+        "there is no scenario {name} in the catalogue; `oldbin-lab list` shows all, and files end in .kdl"
+    )]
+    UnknownScenario { name: String },
+    /// A scenario names a runbook that is not there.
+    #[error("there is no runbook {name}: neither in the catalogue nor beside the scenario's file")]
+    UnknownRunbook { name: String },
+    /// A trace could not be read.
+    #[error("cannot read {}", path.display())]
+    Trace {
+        path: PathBuf,
+        #[source]
+        source: TraceError,
+    },
+    /// The world that was asked for cannot be had.
+    #[error("no world to run in: {0}")]
+    NoWorld(String),
+    /// The world failed.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// Standard output went away.
+    #[error("cannot write to standard output")]
+    Output(#[from] io::Error),
+}
+
+impl LabError {
+    /// The exit code: 2 for what the user can mend in the command or a file, 3 for a world that cannot be
+    /// had, 70 for our own.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::File { .. }
+            | Self::Format(_)
+            | Self::UnknownScenario { .. }
+            | Self::UnknownRunbook { .. }
+            | Self::Trace { .. } => 2,
+            Self::NoWorld(_) => 3,
+            Self::Live(LiveError::NoNginx | LiveError::NotLive(_)) => 3,
+            Self::Live(LiveError::Unusable(_)) => 2,
+            Self::Live(_) | Self::Output(_) => 70,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `oldbin-lab` alone: the main job at work.
+
+use std::io::Write;
+
+use super::run::{self, How, Job};
+use super::{LabError, Screen, arguments::Worlds, names, print_ran};
+use crate::{live, verdict};
+
+/// Runs every story of the catalogue in every world that is there, and prints one table.
+pub(super) fn tour(screen: &Screen, out: &mut impl Write) -> Result<u8, LabError> {
+    let (worlds, notes) = run::available(Worlds::All.kinds(), &live::nginx::releases());
+    let scenarios = run::scenarios(&[])?;
+    writeln!(
+        out,
+        "An nginx changes its binary under load, and changes back: {} stories on {}.",
+        scenarios.len(),
+        names(&worlds)
+    )?;
+    for note in notes {
+        writeln!(out, "{note}")?;
+    }
+    out.flush()?;
+    let jobs = scenarios
+        .iter()
+        .flat_map(|(called, scenario)| {
+            worlds.iter().map(move |&world| Job {
+                scenario: scenario.clone(),
+                called: called.clone(),
+                world,
+                seed: 1,
+            })
+        })
+        .collect();
+    let ran = run::run_all(jobs, &How::default(), None, |_| ())?;
+    print_ran(&ran, screen, out)?;
+    let canaries = ran.iter().filter(|ran| !ran.scenario.expect.violates.is_empty());
+    if canaries.clone().all(|ran| ran.verdict.as_expected) && canaries.count() > 0 {
+        writeln!(out, "\nThe canary is a procedure that loses requests: it must come out red, and it did.")?;
+    }
+    let code = verdict::exit_code(ran.iter().map(|ran| &ran.verdict));
+    if code == 0 {
+        writeln!(out, "Every other run: nobody noticed.")?;
+    }
+    Ok(code)
+}

@@ -1,0 +1,132 @@
+//! The laboratory's side: starts an agent, waits for its answer, and ends it if it does not come.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+
+use fake_nginx::release::Version;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
+use rustix::time::Timespec;
+
+use super::order::{Answer, Order};
+use super::{Isolation, LiveError, Setting, nginx};
+use crate::scenario::{Scenario, WorldKind};
+use crate::trace::{self, Trace};
+
+/// First argument of an agent.
+pub(super) const AGENT: &str = "__agent";
+/// First argument of a load.
+pub(super) const LOAD: &str = "__load";
+/// First argument of an `oldbin`.
+pub(super) const OLDBIN: &str = "__oldbin";
+
+/// How long an agent may take beyond the scenario's own deadline: it makes the world, and clears it up, and
+/// neither takes a second. It is there for an agent that hangs, so it errs on the long side.
+const AGENT_GRACE_MS: u64 = 20_000;
+
+pub(super) fn run(scenario: &Scenario, setting: &Setting) -> Result<Trace, LiveError> {
+    let order = order(scenario, setting)?;
+    let line = serde_json::to_string(&order).map_err(|error| LiveError::Unusable(error.to_string()))?;
+    let mut modes = match setting.isolation {
+        Isolation::Best => vec!["namespaces", "subreaper"],
+        Isolation::Subreaper => vec!["subreaper"],
+    };
+    let last = modes.pop().unwrap_or("subreaper");
+    for mode in modes {
+        if let Some(trace) = attempt(mode, &line, scenario.deadline_ms)? {
+            return Ok(trace);
+        }
+    }
+    attempt(last, &line, scenario.deadline_ms)?
+        .ok_or_else(|| LiveError::Silent("a subreaper needs no namespaces".into()))
+}
+
+fn order(scenario: &Scenario, setting: &Setting) -> Result<Order, LiveError> {
+    let version =
+        |text: &str| Version::from_str(text).map_err(|error| LiveError::Unusable(error.to_string()));
+    let (old, new) = (version(&scenario.old.version)?, version(&scenario.new.version)?);
+    let pair = match setting.world {
+        WorldKind::Model => return Err(LiveError::NotLive(setting.world)),
+        WorldKind::Fake => None,
+        WorldKind::Real => Some(nginx::pick(&setting.releases, old, new).ok_or(LiveError::NoNginx)?),
+    };
+    Ok(Order {
+        scenario: scenario.clone(),
+        runbooks: setting.runbooks.clone(),
+        world: setting.world,
+        pair,
+        seed: setting.seed,
+        defects: setting.defects.clone(),
+        replay: setting.replay.clone(),
+    })
+}
+
+/// One agent in one mode; `None` if namespaces cannot be had.
+fn attempt(mode: &str, order: &str, deadline_ms: u64) -> Result<Option<Trace>, LiveError> {
+    let mut agent = Agent(
+        Command::new("/proc/self/exe")
+            .arg0("oldbin-lab")
+            .args([AGENT, mode])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| LiveError::Agent { what: "start", source })?,
+    );
+    let io = |what| move |source| LiveError::Agent { what, source };
+    // Kept open: when it closes, whatever closed it, the agent ends the run.
+    let mut stdin = agent.0.stdin.take().ok_or_else(|| LiveError::Silent("no pipe".into()))?;
+    let stdout = agent.0.stdout.take().ok_or_else(|| LiveError::Silent("no pipe".into()))?;
+    let mut answers = BufReader::new(stdout);
+    // An agent without namespaces answers before it reads the order: a broken pipe is not the news.
+    let sent = writeln!(stdin, "{order}").and_then(|()| stdin.flush());
+    let in_time = Timespec {
+        tv_sec: i64::try_from((deadline_ms + AGENT_GRACE_MS) / 1_000).unwrap_or(i64::MAX),
+        tv_nsec: 0,
+    };
+    let ready = retry_on_intr(|| poll(&mut [PollFd::new(answers.get_ref(), PollFlags::IN)], Some(&in_time)))
+        .map_err(|errno| io("wait for")(errno.into()))?;
+    if ready == 0 {
+        return Err(LiveError::Silent("its deadline has passed".into()));
+    }
+    let mut first = String::new();
+    answers.read_line(&mut first).map_err(io("hear"))?;
+    if first.is_empty() {
+        sent.map_err(io("tell"))?;
+        let status = agent.0.wait().map_err(io("wait for"))?;
+        return Err(LiveError::Silent(status.to_string()));
+    }
+    let answer = serde_json::from_str(&first).map_err(|_| LiveError::Silent(format!("it said {first:?}")))?;
+    match answer {
+        Answer::NoNamespaces(_) => Ok(None),
+        Answer::Failed(why) => Err(LiveError::World(why)),
+        Answer::Done => Ok(Some(trace::read(answers)?)),
+    }
+}
+
+/// An agent that is ended and reaped with its handle.
+struct Agent(Child);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // Only an agent that has hung still runs; one that has answered is about to exit by itself.
+        drop(self.0.stdin.take());
+        if !has_ended(&self.0) {
+            let _ = self.0.kill();
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// True if the process ends within the time that an agent needs to leave.
+fn has_ended(child: &Child) -> bool {
+    let Some(pid) = rustix::process::Pid::from_raw(child.id().cast_signed()) else { return true };
+    let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
+        return true;
+    };
+    let two_seconds = Timespec { tv_sec: 2, tv_nsec: 0 };
+    retry_on_intr(|| poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&two_seconds)))
+        .is_ok_and(|ready| ready > 0)
+}

@@ -1,0 +1,81 @@
+//! What the laboratory tells an agent, and what the agent tells back.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::nginx::Pair;
+use crate::runbook::Runbook;
+use crate::scenario::{Load, Scenario, WorldKind};
+
+use super::clock::Clock;
+
+/// One run, as the agent gets it: one line of JSON on its standard input, which then stays open. When it is
+/// closed, the laboratory is gone, and the agent ends everything.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// The story.
+    pub(crate) scenario: Scenario,
+    /// The procedures that the story's acts name.
+    pub(crate) runbooks: BTreeMap<String, Runbook>,
+    /// `Fake` or `Real`.
+    pub(crate) world: WorldKind,
+    /// The real binaries; none in world `Fake`.
+    pub(crate) pair: Option<Pair>,
+    /// Where random picks begin.
+    pub(crate) seed: u64,
+    /// Defects of the fakes.
+    pub(crate) defects: Vec<String>,
+    /// The command that runs it again.
+    pub(crate) replay: String,
+}
+
+/// What the agent answers first: one line of JSON, with a trace behind it if it is `Done`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Answer {
+    /// Namespaces cannot be had here.
+    NoNamespaces(String),
+    /// The run came to its end; the trace follows.
+    Done,
+    /// The world could not be made or kept.
+    Failed(String),
+}
+
+/// What the agent tells the load.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LoadOrder {
+    /// What clients do.
+    pub(crate) load: Load,
+    /// The port on 127.0.0.1.
+    pub(crate) port: u16,
+    /// The run's clock.
+    pub(crate) clock: Clock,
+}
+
+/// The line behind a [`LoadOrder`]: begin nothing new, finish what is in flight, and end.
+pub(crate) const LOAD_STOP: &[u8] = b"stop\n";
+/// The same, but what is in flight ends as unfinished.
+pub(crate) const LOAD_NOW: &[u8] = b"now\n";
+/// What the load says when every kind of client is at work.
+pub(crate) const LOAD_READY: &str = "ready";
+
+/// A path of the world, by name, as subjects get them in their environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    /// The prefix; holds everything.
+    pub(crate) prefix: PathBuf,
+    /// The binary that serves.
+    pub(crate) binary: PathBuf,
+    /// The staged new binary.
+    pub(crate) new: PathBuf,
+    /// The configuration.
+    pub(crate) conf: PathBuf,
+    /// The pid file.
+    pub(crate) pid: PathBuf,
+    /// The error log.
+    pub(crate) log: PathBuf,
+    /// The orchestrator's journal.
+    pub(crate) state: PathBuf,
+}

@@ -1,0 +1,39 @@
+//! The proof that the stories can fail: each deliberate defect turns an ordinary, unmodified story red, by the
+//! invariant that is named beside it.
+
+mod common;
+
+use common::lab;
+
+/// Runs one story with one defect and returns the invariants that were violated.
+fn violated(story: &str, mutant: &str) -> Vec<String> {
+    let output = lab().args(["run", story, "--world", "fake", "--json", "--mutant", mutant]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{mutant} was not noticed:\n{said}");
+    let run: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
+    let findings = run["findings"].as_array().unwrap();
+    findings
+        .iter()
+        .filter(|finding| finding["finding"] == "violated")
+        .map(|finding| finding["invariant"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_fake_that_forgets_to_rename_oldbin_back_is_caught() {
+    let violated = violated("new-binary-exits-at-start", "fake.forgets-to-rename-oldbin-back");
+
+    assert!(violated.contains(&"pid-files-name-live-masters".to_owned()), "{violated:?}");
+}
+
+#[test]
+fn an_orchestrator_that_quits_without_looking_is_caught() {
+    let violated = violated("new-binary-exits-at-start", "orchestrator.quits-without-looking");
+
+    assert!(violated.contains(&"fresh-connection-finds-a-worker".to_owned()), "{violated:?}");
+}
+
+#[test]
+fn without_a_mutant_the_same_story_is_green() {
+    lab().args(["run", "new-binary-exits-at-start", "--world", "fake", "--json"]).assert().code(0);
+}
