@@ -152,7 +152,7 @@ pub fn observe(
     let binary = host.binary()?;
     let listeners = |is_asked: bool| is_asked.then_some(plan.listeners.as_slice());
     let old = host.generation(&plan.old, listeners(needs.audits_old))?;
-    let new = match find_new_master(plan, memory, old.as_ref()) {
+    let new = match find_new_master(plan, memory, old.as_ref(), pid_file) {
         Some(new) => host.generation(new, listeners(needs.audits_new))?,
         None => None,
     };

@@ -8,7 +8,7 @@ use crate::machine::Options;
 
 /// Change the binary of a running nginx without dropping a connection
 #[derive(Debug, Parser)]
-#[command(name = "oldbin", version, about, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "oldbin", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Every command but `status` leaves nginx as it was, or says exactly what it left.")]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -102,6 +102,7 @@ impl Pace {
             drain_within_ms: self.drain_within,
             probes: self.probe.clone(),
             may_drop_listeners: self.drop_listeners,
+            is_way_back: false,
         }
     }
 }

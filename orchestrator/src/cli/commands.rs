@@ -16,7 +16,7 @@ use crate::driver::drive;
 use crate::host::linux::{Linux, boot, now_us};
 use crate::host::{HostError, Traced};
 use crate::journal::{Entry, Journal, JournalError};
-use crate::machine::{Defects, Goal, Intent, Memory, Outcome, Phase, Plan, StuckState};
+use crate::machine::{Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, StuckState};
 use crate::preflight::{Request, prepare, unstage};
 use crate::refusal::Refusal;
 
@@ -166,6 +166,7 @@ fn commit(common: &Common, began_us: u64, defects: Defects) -> Result<Report, Re
 
 fn recover(common: &Common, began_us: u64, defects: Defects) -> Result<Report, Refusal> {
     let (journal, entry) = find_entry(common, "recover")?;
+    let entry = unstuck(entry);
     if entry.memory.is_finished() {
         let why = "the last upgrade is finished".to_owned();
         return Err(Refusal::NothingToDo { what: "recover", why });
@@ -177,16 +178,34 @@ fn recover(common: &Common, began_us: u64, defects: Defects) -> Result<Report, R
 
 fn rollback(asked: &Rollback, began_us: u64, defects: Defects) -> Result<Report, Refusal> {
     let (journal, entry) = find_entry(&asked.common, "roll back")?;
-    if entry.memory.phase == Phase::Finished(Outcome::Upgraded) {
+    let entry = unstuck(entry);
+    let is_upgraded = entry.memory.phase == Phase::Finished(Outcome::Upgraded);
+    if is_upgraded && !entry.plan.options.is_way_back {
         return upgrade_back(asked, journal, &entry.plan, began_us, defects);
     }
     if entry.memory.is_finished() {
-        let why = "the last upgrade did not stay".to_owned();
+        let why = "the old binary serves already".to_owned();
         return Err(Refusal::NothingToDo { what: "roll back", why });
     }
     this_boot(&entry, "roll back")?;
     let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, defects };
     run.drive(entry.plan, entry.memory, journal, &asked.common)
+}
+
+/// What was stuck may go now that a person has looked.
+fn unstuck(entry: Entry) -> Entry {
+    match entry.memory.phase {
+        Phase::Finished(Outcome::Stuck(_)) => Entry { memory: entry.memory.again(now_us() / 1_000), ..entry },
+        Phase::Planned
+        | Phase::Installing
+        | Phase::Changing
+        | Phase::Draining
+        | Phase::Soaking
+        | Phase::Held
+        | Phase::Committing
+        | Phase::Back
+        | Phase::Finished(_) => entry,
+    }
 }
 
 /// Beyond the commit point the way back is an upgrade to the kept old binary.
@@ -201,7 +220,7 @@ fn upgrade_back(
     let request = Request {
         new: done.old_link.clone(),
         binary: Some(done.binary.clone()),
-        options: asked.pace.options(false),
+        options: Options { is_way_back: true, ..asked.pace.options(false) },
         is_dry: false,
     };
     let plan = prepare(&running, &pid_file, &request)?;

@@ -108,7 +108,7 @@ impl Report {
             "held" => format!("held: {new} serves, the master of {old} stands by"),
             "rolled-back" => format!("rolled back: {reason}; {} serves", version(&self.serving)),
             "planned" => format!("planned: nothing was touched; {new} would replace {old}"),
-            "refused" => format!("refused: {reason}; nothing was touched"),
+            "refused" => format!("refused: {reason}\nNothing was touched."),
             _ => format!("stuck: {reason}"),
         }
     }

@@ -27,7 +27,6 @@ macro_rules! expect {
     ($reply:expr, $pattern:pat => $value:expr) => {
         match $reply {
             $pattern => Ok($value),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other reply is the host's mistake")]
             other => unreachable!("not an answer to this call: {other:?}"),
         }
     };

@@ -28,24 +28,18 @@ pub(super) fn back(turn: &Turn<'_>) -> Decision {
         Some(new) => with_new(turn, old, new),
         None => without_new(turn, old),
     };
-    match decision {
-        Decision::Finished(Outcome::RolledBack, _) if !is_restored => {
-            turn.finish(Outcome::Stuck(StuckState::FileNotRestored))
-        }
-        decision @ (Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..)) => {
-            decision
-        }
+    if !is_restored && matches!(decision, Decision::Finished(Outcome::RolledBack, _)) {
+        return turn.finish(Outcome::Stuck(StuckState::FileNotRestored));
     }
+    decision
 }
 
 /// The new master lives: the old workers first, and only then its end.
 fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
     let Turn { intent, memory, .. } = *turn;
     let is_first = intent.defects.retires_before_reviving;
-    if !is_first {
-        if let Some(decision) = revive(turn, old) {
-            return decision;
-        }
+    if !is_first && let Some(decision) = revive(turn, old) {
+        return decision;
     }
     let is_loading = new.master.title != Title::Master;
     let seems_untold = new.is_asleep && new.workers().next().is_some();
@@ -77,6 +71,9 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     }
     let is_changing = |child: &super::Process| matches!(child.title, Title::Master | Title::Other);
     if old.children.iter().any(is_changing) {
+        if turn.is_over(2 * PID_FILE_MS_MAX + RETIRE_DRAIN_MS) {
+            return turn.finish(Outcome::Stuck(StuckState::NewGenerationStays));
+        }
         return turn.wait(look_again(turn), Waiting::NewMaster);
     }
     let is_named = seen.pid_file == PidFile::Pid(old.master.identity.pid);

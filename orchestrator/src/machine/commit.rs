@@ -27,10 +27,10 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(again_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
     }
-    match probed(turn, memory.since_ms) {
-        Err(decision) => decision,
-        Ok(()) if intent.plan.options.soak_ms == 0 => soaked(turn, old, memory),
-        Ok(()) => Decision::Act(Action::Note, memory.enter(Phase::Soaking, turn.now_ms)),
+    match unprobed(turn, memory.since_ms) {
+        Some(decision) => decision,
+        None if intent.plan.options.soak_ms == 0 => soaked(turn, old, memory),
+        None => Decision::Act(Action::Note, memory.enter(Phase::Soaking, turn.now_ms)),
     }
 }
 
@@ -44,10 +44,7 @@ pub(super) fn soak(turn: &Turn<'_>) -> Decision {
     if !turn.is_over(soak_ms) && turn.intent.goal != Goal::Commit {
         return turn.wait(turn.after(soak_ms), Waiting::Soak);
     }
-    match probed(turn, turn.after(soak_ms)) {
-        Err(decision) => decision,
-        Ok(()) => soaked(turn, old, turn.memory),
-    }
+    unprobed(turn, turn.after(soak_ms)).unwrap_or_else(|| soaked(turn, old, turn.memory))
 }
 
 /// The soak is over and the operator decides.
@@ -60,10 +57,7 @@ pub(super) fn hold(turn: &Turn<'_>) -> Decision {
                 return turn.turn_back(reason);
             }
             let Some(old) = &turn.seen.old else { return commit_happened(turn) };
-            match probed(turn, turn.memory.since_ms) {
-                Err(decision) => decision,
-                Ok(()) => soaked(turn, old, turn.memory),
-            }
+            unprobed(turn, turn.memory.since_ms).unwrap_or_else(|| soaked(turn, old, turn.memory))
         }
     }
 }
@@ -205,18 +199,18 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Asks the probes, and gives them a little patience from `since_ms` on.
-fn probed(turn: &Turn<'_>, since_ms: u64) -> Result<(), Decision> {
+/// Asks the probes, and gives them a little patience from `since_ms` on. `None`: they pass.
+fn unprobed(turn: &Turn<'_>, since_ms: u64) -> Option<Decision> {
     if turn.intent.plan.options.probes.is_empty() {
-        return Ok(());
+        return None;
     }
     let until_ms = since_ms.saturating_add(PROBE_PATIENCE_MS);
     match &turn.seen.probes {
-        Probes::Unasked => Err(Decision::Probe),
-        Probes::Passed => Ok(()),
+        Probes::Unasked => Some(Decision::Probe),
+        Probes::Passed => None,
         Probes::Failed(how) if turn.now_ms >= until_ms => {
-            Err(turn.turn_back(Reason::ProbeFailed(how.clone())))
+            Some(turn.turn_back(Reason::ProbeFailed(how.clone())))
         }
-        Probes::Failed(_) => Err(turn.wait(until_ms, Waiting::Probe)),
+        Probes::Failed(_) => Some(turn.wait(until_ms, Waiting::Probe)),
     }
 }

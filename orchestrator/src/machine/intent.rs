@@ -81,6 +81,8 @@ pub struct Options {
     pub probes: Vec<String>,
     /// The new generation need not accept on every old listening socket.
     pub may_drop_listeners: bool,
+    /// This upgrade is the way back after a finished one; it has no way back of its own.
+    pub is_way_back: bool,
 }
 
 /// Single deliberate mistakes, each to be caught by the laboratory. `oldbin` has no way to set one.

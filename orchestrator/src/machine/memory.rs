@@ -127,6 +127,13 @@ impl Memory {
         Self { abort: Some(reason), master: Retirement::NONE, ..self.enter(Phase::Back, now_ms) }
     }
 
+    /// The same, for another attempt at the way back after it was stuck.
+    #[must_use]
+    pub fn again(&self, now_ms: u64) -> Self {
+        let fresh = Self { hups: 0, orphans: Retirement::NONE, ..self.clone() };
+        fresh.turn_back(self.abort.clone().unwrap_or(Reason::Asked), now_ms)
+    }
+
     /// True if nothing is left to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {

@@ -141,14 +141,21 @@ pub enum Probes {
     Failed(String),
 }
 
-/// The new master: the old one's child that executes another file than it. If that is none, the one that
-/// was remembered (the old master may be gone).
+/// The new master: the old one's child that executes another file than it, or still shows a command line, or
+/// is named by the pid file. If that is none, the one that was remembered (the old master may be gone).
+///
+/// The file alone does not tell: a USR2 that nginx acts on only after the old file was put back starts the old
+/// binary once more. A child that merely has a master's title may be a worker right after its fork.
 #[must_use]
 pub fn find_new_master<'a>(
     plan: &Plan,
     memory: &'a Memory,
     old: Option<&'a Generation>,
+    pid_file: PidFile,
 ) -> Option<&'a Identity> {
-    let is_new = |child: &&Process| child.identity.exe.is_some() && child.identity.exe != plan.old.exe;
+    let is_new = |child: &&Process| {
+        let is_other_file = child.identity.exe.is_some() && child.identity.exe != plan.old.exe;
+        is_other_file || child.title == Title::Other || pid_file == PidFile::Pid(child.identity.pid)
+    };
     old.and_then(|old| old.children.iter().find(is_new)).map(|child| &child.identity).or(memory.new.as_ref())
 }

@@ -30,7 +30,7 @@ pub(super) fn version(binary: &Path, cwd: &Path) -> Result<String, String> {
 /// Tests the configuration and gives what the binary read of it; with `-q`, so that only errors are told.
 pub(super) fn test(binary: &Path, running: &Running) -> Result<String, Refusal> {
     let mut command = Command::new(binary);
-    command.arg("-T").arg("-q").args(options(binary, running)).current_dir(&running.cwd);
+    command.arg("-T").arg("-q").args(running.start.arguments()).current_dir(&running.cwd);
     let failed = |status: String, stderr: String| Refusal::ConfigTestFailed { status, stderr };
     match run(command, TEST_MS_MAX) {
         // With -g first: what it says is not in the dump.
@@ -40,12 +40,6 @@ pub(super) fn test(binary: &Path, running: &Running) -> Result<String, Refusal> 
         Ok(ran) => Err(failed(ran.status.to_string(), ran.stderr.trim_end().to_owned())),
         Err(error) => Err(failed("it did not answer".to_owned(), error.to_string())),
     }
-}
-
-/// nginx before 1.19.5 has no `-e`, and its master cannot have been started with it.
-fn options(binary: &Path, running: &Running) -> Vec<String> {
-    let _ = binary;
-    running.start.arguments()
 }
 
 struct Ran {

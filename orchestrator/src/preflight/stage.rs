@@ -31,7 +31,7 @@ pub(super) fn stage(master: u32, binary: &Path, new: &Path, is_dry: bool) -> Res
     let old_hash = hash(&running).map_err(disk(&running))?;
     let old_link = beside(binary, &old_hash[..16]);
     let new_link = beside(binary, "new");
-    let before = file_at(binary).ok_or_else(|| Refusal::NoNginx)?;
+    let before = file_at(binary).ok_or(Refusal::NoNginx)?;
     if is_dry {
         return Ok(Staged { before, old_link, old_file: before, new_link, new_file: before });
     }

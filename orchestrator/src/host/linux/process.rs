@@ -65,13 +65,16 @@ fn title_of(command_line: &str) -> Title {
 }
 
 /// The process that has this pid now; zombies are none.
+///
+/// A process on its way out has given up its memory, and with it its command line, before it is a zombie.
 pub(crate) fn look(pid: u32) -> Option<Process> {
     let before = stat(pid)?;
-    if matches!(before.state, 'Z' | 'X') {
+    let words = command_line(pid);
+    if matches!(before.state, 'Z' | 'X') || words.is_empty() {
         return None;
     }
-    let process =
-        Process { identity: Identity { pid, started: before.started, exe: exe(pid) }, title: title(pid) };
+    let identity = Identity { pid, started: before.started, exe: exe(pid) };
+    let process = Process { identity, title: title_of(&words) };
     // The same start time at both ends: all of it was about one process.
     (stat(pid)?.started == before.started).then_some(process)
 }

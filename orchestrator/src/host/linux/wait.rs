@@ -2,6 +2,7 @@
 //! is not its parent gets no event for a new worker, on a short timer.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -115,17 +116,15 @@ pub(super) struct Handles(BTreeMap<(u32, u64), OwnedFd>);
 impl Handles {
     /// The handle of this very process; `None`: it is gone.
     pub(super) fn hold(&mut self, identity: &Identity) -> Option<&OwnedFd> {
-        let key = (identity.pid, identity.started);
-        if !self.0.contains_key(&key) {
-            let pid = rustix::process::Pid::from_raw(i32::try_from(identity.pid).ok()?)?;
-            let handle = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()?;
-            // Opened first, compared then: if it is alive now, the handle is its.
-            if !super::process::is_alive(identity) {
-                return None;
+        match self.0.entry((identity.pid, identity.started)) {
+            Entry::Occupied(held) => Some(held.into_mut()),
+            Entry::Vacant(place) => {
+                let pid = rustix::process::Pid::from_raw(i32::try_from(identity.pid).ok()?)?;
+                let handle = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()?;
+                // Opened first, compared then: if it is alive now, the handle is its.
+                super::process::is_alive(identity).then(|| &*place.insert(handle))
             }
-            self.0.insert(key, handle);
         }
-        self.0.get(&key)
     }
 
     /// The handles that are held for these.

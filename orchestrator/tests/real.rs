@@ -1,0 +1,291 @@
+//! `oldbin` on real nginx.
+//!
+//! Each test runs in a process of its own, a subreaper, so that every nginx that it starts stays below it
+//! and is ended by handle, whatever happens. The releases come from `$OLDBIN_NGINX_DIR` or
+//! `/var/cache/oldbin/nginx`, as `VERSION/nginx`; without them the tests are ignored and say why.
+
+#[path = "real/site.rs"]
+mod site;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use site::{Site, release};
+
+const TEST: &str = "OLDBIN_TEST";
+const OLDBIN: &str = "OLDBIN_TEST_IS_OLDBIN";
+const OLD: &str = "1.22.1";
+const NEW: &str = "1.26.3";
+
+/// Every test, by the sentence that it proves.
+const TESTS: &[(&str, fn())] = &[
+    ("an_upgrade_ends_with_the_new_binary_alone", upgraded),
+    ("a_held_upgrade_rolls_back_to_the_old_workers", held_and_rolled_back),
+    ("a_held_upgrade_is_committed", held_and_committed),
+    ("a_finished_upgrade_is_rolled_back_with_the_kept_binary", rolled_back_after_commit),
+    ("a_binary_that_exits_at_start_is_rolled_back", exits_at_start),
+    ("a_binary_that_loads_for_ever_is_rolled_back", loads_for_ever),
+    ("a_new_master_killed_in_the_soak_leaves_no_orphan", killed_in_the_soak),
+    ("an_interrupted_upgrade_is_rolled_back", interrupted),
+    ("a_killed_oldbin_is_recovered", killed_and_recovered),
+    ("a_broken_configuration_is_refused_with_nginx_s_own_words", broken_configuration),
+    ("a_text_file_is_refused", text_file),
+    ("a_hostile_pid_file_is_refused", hostile_pid_files),
+    ("a_dead_nginx_is_refused", no_nginx),
+    ("a_relative_program_without_a_folder_is_refused", relative_program),
+    ("a_dry_run_changes_nothing", dry_run),
+    ("a_binary_that_the_package_manager_has_replaced_is_upgraded_to", already_replaced),
+    ("clients_lose_nothing_while_the_binary_changes", nothing_is_lost),
+];
+
+fn main() -> ExitCode {
+    if std::env::var_os(OLDBIN).is_some() {
+        return orchestrator::cli::main_from(std::env::args_os().collect());
+    }
+    if let Ok(name) = std::env::var(TEST) {
+        return agent(&name);
+    }
+    let missing = [OLD, NEW].into_iter().find(|version| release(version).is_none());
+    if let Some(version) = missing {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("no nginx {version} in $OLDBIN_NGINX_DIR or /var/cache/oldbin/nginx: ignored\n")
+                .as_bytes(),
+        );
+    }
+    let trials = TESTS
+        .iter()
+        .map(|(name, _)| Trial::test(*name, move || run(name)).with_ignored_flag(missing.is_some()))
+        .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Runs one test in a process of its own.
+fn run(name: &str) -> Result<(), Failed> {
+    let me = std::env::current_exe()?;
+    let ran = Command::new(me).env(TEST, name).output()?;
+    if ran.status.success() {
+        return Ok(());
+    }
+    let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Err(Failed::from(format!("{}\n{}", said[0], said[1])))
+}
+
+fn agent(name: &str) -> ExitCode {
+    rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).unwrap();
+    let (_, test) = TESTS.iter().find(|(known, _)| *known == name).unwrap();
+    let is_ok = std::panic::catch_unwind(test).is_ok();
+    site::end_everybody();
+    if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn new_binary() -> PathBuf {
+    release(NEW).unwrap()
+}
+
+/// A script that answers `-v` and `-T` like the new binary, and otherwise does this.
+fn script(site: &Site, does: &str) -> PathBuf {
+    let real = new_binary();
+    site.executable(
+        "script",
+        &format!("#!/bin/sh\ncase \"$1\" in -v|-T) exec {} \"$@\";; esac\n{does}\n", real.display()),
+    )
+}
+
+fn upgrade(site: &Site, new: &std::path::Path, more: &[&str]) -> site::Said {
+    let mut arguments: Vec<OsString> = vec!["upgrade".into(), "--new".into(), new.into()];
+    arguments.extend(more.iter().map(OsString::from));
+    site.oldbin(&arguments)
+}
+
+fn upgraded() {
+    let site = Site::start(OLD);
+    let said = upgrade(&site, &new_binary(), &["--soak", "100ms", "--probe", &site.url()]);
+    assert_eq!((said.outcome(), said.code), ("upgraded", 0), "{said:?}");
+    assert_eq!((said.text("old_version"), said.text("new_version")), (OLD, NEW));
+    site.serves_alone(NEW);
+}
+
+fn held_and_rolled_back() {
+    let site = Site::start(OLD);
+    let said = upgrade(&site, &new_binary(), &["--soak", "0", "--hold"]);
+    assert_eq!((said.outcome(), said.code), ("held", 0), "{said:?}");
+    assert_eq!(site.answer(), NEW);
+    let again = upgrade(&site, &new_binary(), &["--soak", "0"]);
+    assert_eq!((again.outcome(), again.code), ("refused", 3), "{again:?}");
+    let said = site.oldbin(&["rollback".into()]);
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 0), "{said:?}");
+    site.serves_alone(OLD);
+}
+
+fn held_and_committed() {
+    let site = Site::start(OLD);
+    upgrade(&site, &new_binary(), &["--soak", "0", "--hold"]);
+    let said = site.oldbin(&["commit".into()]);
+    assert_eq!((said.outcome(), said.code), ("upgraded", 0), "{said:?}");
+    site.serves_alone(NEW);
+}
+
+fn rolled_back_after_commit() {
+    let site = Site::start(OLD);
+    upgrade(&site, &new_binary(), &["--soak", "0"]);
+    site.serves_alone(NEW);
+    let said = site.oldbin(&["rollback".into(), "--soak".into(), "0".into()]);
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 0), "{said:?}");
+    site.serves_alone(OLD);
+    let again = site.oldbin(&["rollback".into()]);
+    assert_eq!((again.outcome(), again.code), ("refused", 3), "{again:?}");
+}
+
+fn exits_at_start() {
+    let site = Site::start(OLD);
+    let said = upgrade(&site, &script(&site, "exit 1"), &["--soak", "0"]);
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 4), "{said:?}");
+    site.serves_alone(OLD);
+}
+
+fn loads_for_ever() {
+    let site = Site::start(OLD);
+    let new = script(&site, "exec sleep 1000");
+    let said = upgrade(&site, &new, &["--soak", "0", "--ready-within", "300ms"]);
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 4), "{said:?}");
+    site.serves_alone(OLD);
+}
+
+fn killed_in_the_soak() {
+    let site = Site::start(OLD);
+    let running = site.start_oldbin(&["upgrade", "--new", new_binary().to_str().unwrap(), "--soak", "60"]);
+    site.wait_for("\"soaking\"");
+    site::kill(site.pid("nginx.pid"));
+    let said = running.end();
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 4), "{said:?}");
+    site.serves_alone(OLD);
+}
+
+fn interrupted() {
+    let site = Site::start(OLD);
+    let running = site.start_oldbin(&["upgrade", "--new", new_binary().to_str().unwrap(), "--soak", "60"]);
+    site.wait_for("\"soaking\"");
+    running.interrupt();
+    running.interrupt();
+    let said = running.end();
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 4), "{said:?}");
+    site.serves_alone(OLD);
+}
+
+fn killed_and_recovered() {
+    for (command, version) in [("recover", NEW), ("rollback", OLD), ("commit", NEW)] {
+        let site = Site::start(OLD);
+        let running = site.start_oldbin(&["upgrade", "--new", new_binary().to_str().unwrap(), "--soak", "1"]);
+        site.wait_for("\"soaking\"");
+        running.kill();
+        let refused = upgrade(&site, &new_binary(), &[]);
+        assert_eq!((refused.outcome(), refused.code), ("refused", 3), "{refused:?}");
+        let said = site.oldbin(&[command.into()]);
+        assert_eq!(said.code, 0, "{command}: {said:?}");
+        site.serves_alone(version);
+        site::end_everybody();
+    }
+}
+
+fn broken_configuration() {
+    let site = Site::start(OLD);
+    site.append_configuration("bogus_directive on;");
+    let said = upgrade(&site, &new_binary(), &[]);
+    site.was_refused(&said, OLD);
+    assert!(said.text("reason").contains("unknown directive \"bogus_directive\""), "{said:?}");
+}
+
+fn text_file() {
+    let site = Site::start(OLD);
+    let new = site.executable("text", "hello\n");
+    let said = upgrade(&site, &new, &[]);
+    site.was_refused(&said, OLD);
+    let said = upgrade(&site, &site.path("nothing-here"), &[]);
+    site.was_refused(&said, OLD);
+}
+
+fn hostile_pid_files() {
+    let site = Site::start(OLD);
+    let true_pid = site.pid("nginx.pid");
+    let stranger = std::process::id().to_string();
+    let dead = site::dead_pid().to_string();
+    let hostile = [
+        "",
+        "\n",
+        "garbage",
+        "0",
+        "1",
+        "-1",
+        "9223372036854775808",
+        "12 34",
+        stranger.as_str(),
+        dead.as_str(),
+    ];
+    for text in hostile {
+        site.write_pid_file(text);
+        let said = upgrade(&site, &new_binary(), &[]);
+        assert_eq!((said.outcome(), said.code), ("refused", 3), "{text:?}: {said:?}");
+    }
+    std::fs::remove_file(site.path("nginx.pid")).unwrap();
+    std::os::unix::fs::symlink(site.path("elsewhere"), site.path("nginx.pid")).unwrap();
+    std::fs::write(site.path("elsewhere"), format!("{true_pid}\n")).unwrap();
+    let said = upgrade(&site, &new_binary(), &[]);
+    assert_eq!((said.outcome(), said.code), ("refused", 3), "{said:?}");
+    std::fs::remove_file(site.path("nginx.pid")).unwrap();
+    site.write_pid_file(&format!("{true_pid}\n"));
+    site.serves_alone(OLD);
+}
+
+fn no_nginx() {
+    let site = Site::start(OLD);
+    let pid = site.pid("nginx.pid");
+    site::end_everybody();
+    site.write_pid_file(&format!("{pid}\n"));
+    let said = upgrade(&site, &new_binary(), &[]);
+    assert_eq!((said.outcome(), said.code), ("refused", 3), "{said:?}");
+}
+
+fn relative_program() {
+    let site = Site::start_as(OLD, "nginx");
+    let said = upgrade(&site, &new_binary(), &[]);
+    site.was_refused(&said, OLD);
+}
+
+fn dry_run() {
+    let site = Site::start(OLD);
+    let before = site.listing();
+    let said = upgrade(&site, &new_binary(), &["--dry-run"]);
+    assert_eq!((said.outcome(), said.code), ("planned", 0), "{said:?}");
+    assert_eq!(site.listing(), before);
+    site.serves_alone(OLD);
+}
+
+fn already_replaced() {
+    let site = Site::start(OLD);
+    site.replace_binary(&new_binary());
+    let path = site.path("sbin/nginx");
+    let said = upgrade(&site, &path, &["--soak", "0"]);
+    assert_eq!((said.outcome(), said.code), ("upgraded", 0), "{said:?}");
+    site.serves_alone(NEW);
+    let said = site.oldbin(&["rollback".into(), "--soak".into(), "0".into()]);
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 0), "{said:?}");
+    site.serves_alone(OLD);
+}
+
+fn nothing_is_lost() {
+    let site = Site::start(OLD);
+    let load = site.load();
+    for _ in 0..3 {
+        assert_eq!(upgrade(&site, &new_binary(), &["--soak", "0"]).outcome(), "upgraded");
+        assert_eq!(site.oldbin(&["rollback".into(), "--soak".into(), "0".into()]).outcome(), "rolled-back");
+        assert_eq!(upgrade(&site, &new_binary(), &["--soak", "0", "--hold"]).outcome(), "held");
+        assert_eq!(site.oldbin(&["rollback".into()]).outcome(), "rolled-back");
+    }
+    let (served, lost) = load.end();
+    assert!(served > 100, "only {served} requests");
+    assert_eq!(lost, Vec::<String>::new());
+    site.serves_alone(OLD);
+}
