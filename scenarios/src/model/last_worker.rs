@@ -12,7 +12,7 @@ use super::kernel::Proc;
 
 /// Those whom the script killed while they accepted, and who would still.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LastWorker {
+pub(super) struct LastWorker {
     killed: SmallVec<[Pid; 4]>,
 }
 

@@ -8,8 +8,14 @@
 pub mod choice;
 pub mod client;
 pub mod fault;
+mod host;
 pub mod kernel;
 mod last_worker;
+pub mod operator;
 mod paths;
 mod record;
+mod run;
+pub mod runbook;
 pub mod world;
+
+pub use run::{Impossible, Options, run, run_with};

@@ -9,7 +9,7 @@ pub struct Paths {
 }
 
 /// The prefix of a model world's nginx.
-pub const PREFIX: &str = "/nginx/";
+pub(super) const PREFIX: &str = "/nginx/";
 
 impl Paths {
     /// The fixed ones, in the order of their numbers.

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use fake_nginx::machine::{Pid, Signal};
+use fake_nginx::machine::{ExitStatus, Pid, Signal};
+use orchestrator::machine::{Memory, Plan};
 use smallvec::SmallVec;
 
 use super::choice::{Act, Actor, Chooser, Label, Name, Who};
@@ -21,6 +22,8 @@ use crate::trace::{Event, What};
 
 /// Steps after which a run is broken off: something spins.
 pub const STEPS_MAX: u32 = 200_000;
+/// How many ends of processes are remembered.
+const STATUSES_MAX: usize = 16;
 
 /// Everything that can differ between two instants, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,6 +32,8 @@ pub struct State {
     pub kernel: Kernel,
     /// Those who connect.
     pub clients: Clients,
+    /// What the orchestrator has on disk.
+    pub journal: Option<Arc<(Plan, Memory)>>,
     last: Option<Pid>,
 }
 
@@ -70,6 +75,9 @@ pub struct World<'c> {
     first_gap: Option<Gap>,
     /// Something changed that a subject that waits would look at.
     has_changed: bool,
+    /// How the last few processes ended.
+    statuses: SmallVec<[(Pid, ExitStatus); 4]>,
+    deadline_ms: u64,
 }
 
 /// An instant at which a fresh connection found nobody.
@@ -138,7 +146,7 @@ impl<'c> World<'c> {
     #[must_use]
     pub fn boot(setting: Arc<Setting>, chooser: &'c mut dyn Chooser, wants_trace: bool) -> Self {
         let record = Record::new(&setting, wants_trace);
-        let state = State { kernel: Kernel::new(), clients: Clients::none(), last: None };
+        let state = State { kernel: Kernel::new(), clients: Clients::none(), journal: None, last: None };
         let mut world = Self::at(state, setting, chooser, record);
         world.with(|kernel, around| {
             around.seen.push(Seen::File(Path::BINARY));
@@ -175,7 +183,14 @@ impl<'c> World<'c> {
             ends: Vec::new(),
             first_gap: None,
             has_changed: false,
+            statuses: SmallVec::new(),
+            deadline_ms: u64::MAX,
         }
+    }
+
+    /// How long the run may take.
+    pub const fn set_deadline(&mut self, at_ms: u64) {
+        self.deadline_ms = at_ms;
     }
 
     /// What will go wrong.
@@ -213,7 +228,7 @@ impl<'c> World<'c> {
         if self.counts.steps > STEPS_MAX {
             return Err(Broken::Steps);
         }
-        Ok(self.take(ways.swap_remove(taken), names[taken], wish))
+        self.take(ways.swap_remove(taken), names[taken], wish)
     }
 
     /// Every way to go on, the natural one first.
@@ -246,11 +261,11 @@ impl<'c> World<'c> {
         ways
     }
 
-    fn take(&mut self, way: Way, name: Name, wish: Wish) -> Tick {
+    fn take(&mut self, way: Way, name: Name, wish: Wish) -> Result<Tick, Broken> {
         match way {
             Way::Subject => {
                 self.has_changed = false;
-                return Tick::Subject;
+                return Ok(Tick::Subject);
             }
             Way::Time => return self.pass_time(wish),
             Way::Process(pid) => {
@@ -270,7 +285,7 @@ impl<'c> World<'c> {
         }
         self.digest();
         self.judge(name);
-        Tick::World
+        Ok(Tick::World)
     }
 
     fn count_winch(&mut self, pid: Pid) {
@@ -285,7 +300,7 @@ impl<'c> World<'c> {
     }
 
     /// Nothing can happen now: the next thing that happens is a time.
-    fn pass_time(&mut self, wish: Wish) -> Tick {
+    fn pass_time(&mut self, wish: Wish) -> Result<Tick, Broken> {
         let wished = match wish {
             Wish::Act => Some(self.now_ms()),
             Wish::Change(at_ms) | Wish::Time(at_ms) => Some(at_ms),
@@ -293,12 +308,16 @@ impl<'c> World<'c> {
         let clients = self.state.clients.next_us().map(|at_us| at_us.div_ceil(1_000));
         let processes = self.state.kernel.next_timer_ms();
         let next_ms = [wished, clients, processes].into_iter().flatten().min().unwrap_or(self.now_ms());
+        if next_ms > self.deadline_ms {
+            return Err(Broken::Deadline);
+        }
         self.with(|kernel, around| kernel.advance_to(next_ms, around));
         self.digest();
         if wished.is_some_and(|at_ms| at_ms <= next_ms) {
             self.has_changed = false;
-            Tick::Subject
-        } else { Tick::World }
+            return Ok(Tick::Subject);
+        }
+        Ok(Tick::World)
     }
 
     /// Lets the world move until it is the subject's turn.
@@ -321,6 +340,12 @@ impl<'c> World<'c> {
         let now_us = self.now_ms() * 1_000;
         let Self { state: State { kernel, clients, .. }, seen, ends, record, .. } = self;
         for seen in seen.drain(..) {
+            if let Seen::Died { pid, status } = seen {
+                if self.statuses.len() == STATUSES_MAX {
+                    self.statuses.remove(0);
+                }
+                self.statuses.push((pid, status));
+            }
             record.see(&seen, kernel);
             clients.see(&seen, kernel, now_us, ends);
         }
@@ -337,6 +362,14 @@ impl<'c> World<'c> {
         self.digest();
         self.judge(Name { actor: Actor::SUBJECT, act: Act::Call });
         done
+    }
+}
+
+impl World<'_> {
+    /// How a process ended that a subject has started a moment ago.
+    #[must_use]
+    pub fn status_of(&self, pid: Pid) -> Option<ExitStatus> {
+        self.statuses.iter().find(|(ended, _)| *ended == pid).map(|&(_, status)| status)
     }
 }
 
@@ -469,6 +502,22 @@ impl World<'_> {
 enum Age {
     Old,
     New,
+}
+
+/// Clients who are told.
+impl World<'_> {
+    /// Nobody asks any more; what is in flight comes to its end.
+    pub fn stop_clients(&mut self) {
+        self.state.clients.stop(&mut self.state.kernel);
+    }
+
+    /// What is in flight ends as it is.
+    pub fn break_off_clients(&mut self) {
+        let now_us = self.now_ms() * 1_000;
+        let Self { state: State { kernel, clients, .. }, ends, .. } = self;
+        clients.break_off(kernel, now_us, ends);
+        self.digest();
+    }
 }
 
 /// What is written down.

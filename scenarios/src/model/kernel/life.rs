@@ -5,7 +5,7 @@
 //! `kernel/exit.c`, Linux 6.1.
 
 use fake_nginx::machine::{
-    Arrival, Effect, Errno, ExitStatus, Fd, Pid, Process, Reply, Signal, Slot, Waited,
+    Arrival, Effect, Errno, ExitStatus, Fd, Pid, Plan, Process, Reply, Signal, Slot, Waited,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -19,7 +19,13 @@ const ENOEXEC: Errno = Errno(8);
 impl Kernel {
     /// Somebody starts the binary at its path, as an init script does.
     pub fn start(&mut self, around: &mut Around<'_>) -> Option<Pid> {
-        let exe = self.files.at(Path::BINARY)?;
+        let Some(Content::Image(image)) = self.files.read(Path::BINARY) else { return None };
+        self.run(Path::BINARY, around.setting.images[usize::from(image)].plan, around)
+    }
+
+    /// Somebody runs a binary with a plan of their own, such as `-t`.
+    pub fn run(&mut self, program: Path, plan: Plan, around: &mut Around<'_>) -> Option<Pid> {
+        let exe = self.files.at(program)?;
         let Content::Image(image) = self.files.content(exe) else { return None };
         self.last_pid += 1;
         let pid = Pid(self.last_pid);
@@ -27,7 +33,7 @@ impl Kernel {
             pid,
             parent: INIT,
             actor: Actor { who: Who::Launcher, generation: self.generations + 1, nth: 0 },
-            machine: Process::new(around.setting.images[usize::from(image)].plan),
+            machine: Process::new(plan),
             doing: Doing::Effect(Effect::OwnPid),
             until_ms: None,
             signals: Signals::default(),

@@ -131,6 +131,12 @@ impl Kernel {
         self.conf = conf;
     }
 
+    /// Which of the setting's configurations is in the file.
+    #[must_use]
+    pub const fn conf(&self) -> u8 {
+        self.conf
+    }
+
     /// Every process, by pid; dead ones that were not waited for included.
     pub fn processes(&self) -> impl Iterator<Item = &Proc> {
         self.processes.iter().map(Arc::as_ref)
