@@ -53,7 +53,7 @@ fn every_story_is_as_expected_when_all_is_calm() {
 #[test]
 fn every_story_is_as_expected_however_its_steps_are_interleaved() {
     for scenario in stories() {
-        for seed in 0..20 {
+        for seed in 0..50 {
             if let Some(trace) = play(&scenario, &mut Seeded::new(seed), seed) {
                 assert_as_expected(&scenario, &trace, &format!("with seed {seed}"));
             }

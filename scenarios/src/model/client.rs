@@ -320,7 +320,9 @@ impl Clients {
                 let (client, by) = (asked.client, Some((pid.0, image)));
                 ends.push(asked.end(Ended::Served, by));
                 if let Some(nth) = client {
-                    self.lasting[usize::from(nth)].was_served = true;
+                    let lasting = &mut self.lasting[usize::from(nth)];
+                    lasting.was_served = true;
+                    lasting.connection = lasting.connection.filter(|_| kind == Kind::Kept);
                 }
                 self.rest(client, now_us + if kind == Kind::Kept { KEPT_PAUSE_US } else { 0 });
             }
