@@ -118,6 +118,17 @@ pub struct End {
     pub by: Option<(u32, u8)>,
 }
 
+impl End {
+    /// True if the client would report an error.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        match self.fate {
+            Ended::Served | Ended::KeepAliveRace => false,
+            Ended::Refused | Ended::Dropped | Ended::Truncated | Ended::TimedOut | Ended::Unfinished => true,
+        }
+    }
+}
+
 /// [`Fate`], without a status and cheap to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "they are `Fate`'s")]

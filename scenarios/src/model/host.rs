@@ -208,6 +208,7 @@ impl Host for ModelHost<'_, '_> {
         let kernel = &self.world.state.kernel;
         Ok(match call {
             Call::Now => {
+                self.world.looks();
                 self.is_interrupted |= self.world.take_struck(Fault::Interrupt);
                 Reply::Now { now_us: self.world.now_ms() * 1_000, is_interrupted: self.is_interrupted }
             }

@@ -15,7 +15,9 @@ pub mod operator;
 mod paths;
 mod record;
 mod run;
+pub mod script;
 pub mod runbook;
+mod truth;
 pub mod world;
 
 pub use run::{Impossible, Options, run, run_with};

@@ -48,6 +48,8 @@ pub struct Counts {
     pub gaps: u32,
     /// Requests by their end.
     pub requests: [u32; 7],
+    /// Requests that were lost although the script killed neither their worker nor the last one who accepted.
+    pub lost: u32,
     /// Faults that struck.
     pub faults: Vec<Fault>,
     /// WINCH reached a master that had a younger one beside it.
@@ -77,6 +79,13 @@ pub struct World<'c> {
     has_changed: bool,
     /// How the last few processes ended.
     statuses: SmallVec<[(Pid, ExitStatus); 4]>,
+    /// Connections of workers that the script killed.
+    cut: SmallVec<[u32; 8]>,
+    first_loss: Option<(u64, End)>,
+    /// At which step the script last killed somebody.
+    last_kill: Option<u32>,
+    /// At which step the subject last began to look.
+    last_look: u32,
     deadline_ms: u64,
 }
 
@@ -184,6 +193,10 @@ impl<'c> World<'c> {
             first_gap: None,
             has_changed: false,
             statuses: SmallVec::new(),
+            cut: SmallVec::new(),
+            first_loss: None,
+            last_kill: None,
+            last_look: 0,
             deadline_ms: u64::MAX,
         }
     }
@@ -352,6 +365,11 @@ impl<'c> World<'c> {
         let now_ms = kernel.now_ms();
         for end in ends.drain(..) {
             self.counts.requests[end.fate as usize] += 1;
+            let is_cut = self.cut.contains(&end.connection) || self.last_worker.is_killed();
+            if end.is_lost() && !is_cut {
+                self.counts.lost += 1;
+                self.first_loss = self.first_loss.or(Some((now_ms, end)));
+            }
             self.record.request(now_ms, &end);
         }
     }
@@ -393,6 +411,46 @@ impl World<'_> {
     #[must_use]
     pub const fn first_gap(&self) -> Option<&Gap> {
         self.first_gap.as_ref()
+    }
+
+    /// The first request that was lost and should not have been, and when.
+    #[must_use]
+    pub const fn first_loss(&self) -> Option<&(u64, End)> {
+        self.first_loss.as_ref()
+    }
+
+    /// At which step the script last killed somebody.
+    #[must_use]
+    pub const fn last_kill(&self) -> Option<u32> {
+        self.last_kill
+    }
+
+    /// At which step the subject last began to look.
+    #[must_use]
+    pub const fn last_look(&self) -> u32 {
+        self.last_look
+    }
+
+    /// The subject begins to look.
+    pub(super) const fn looks(&mut self) {
+        self.last_look = self.counts.steps;
+    }
+
+    /// Every process goes on until none can; no time passes, nothing goes wrong, and nothing is chosen.
+    ///
+    /// # Errors
+    /// [`Broken::Steps`] if this never ends.
+    pub fn settle(&mut self) -> Result<(), Broken> {
+        for _ in 0..STEPS_MAX {
+            let Some(pid) = self.state.kernel.runnable().map(|process| process.pid).next() else {
+                return Ok(());
+            };
+            let name = self.state.kernel.process(pid).map(Proc::next_step);
+            self.with(|kernel, around| kernel.step(pid, around));
+            self.digest();
+            name.into_iter().for_each(|name| self.judge(name));
+        }
+        Err(Broken::Steps)
     }
 
     fn judge(&mut self, by: Name) {
@@ -473,6 +531,8 @@ impl World<'_> {
         let Some(pid) = whom else { return false };
         let Some(process) = self.state.kernel.process(pid) else { return false };
         self.last_worker.is_about_to_be_killed(process);
+        self.cut.extend(process.connections.iter().map(|&(_, id)| id));
+        self.last_kill = Some(self.counts.steps);
         self.with(|kernel, around| kernel.kill(LABORATORY, pid, Signal::Kill, around))
     }
 

@@ -3,11 +3,11 @@
 //! # Source
 //! `inet_csk_listen_stop` in `net/ipv4/inet_connection_sock.c`: the last close resets whoever is queued.
 
-use fake_nginx::machine::{AddressId, Errno, Fd, Listening, Pid, SocketCall};
+use fake_nginx::machine::{AddressId, Effect, Errno, Fd, Listening, Pid, SocketCall};
 use smallvec::SmallVec;
 
 use super::setting::free_fd;
-use super::{Around, Ending, Kernel, Seen};
+use super::{Around, Doing, Ending, Kernel, Seen};
 
 /// A listening socket.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,9 +76,17 @@ impl Kernel {
         self.sockets.iter().filter(|socket| socket.address == address).map(|socket| socket.id).collect()
     }
 
-    /// True if some process that runs has this socket in its epoll set.
+    /// True if some process that runs has this socket in its epoll set, or is just putting it there again: a
+    /// worker that has accepted takes it out for an instant, so that another one gets the next connection.
     #[must_use]
     pub fn is_accepted_from(&self, socket: u16) -> bool {
-        self.living().any(|process| process.watches.iter().any(|&(fd, _)| process.socket(fd) == Some(socket)))
+        self.living().any(|process| {
+            let is_it = |fd| process.socket(fd) == Some(socket);
+            let is_back_soon = || match process.doing {
+                Doing::Effect(Effect::Watch { fd, .. }) => process.accepted > 0 && is_it(fd),
+                Doing::Effect(_) | Doing::Writing(..) | Doing::Dead(_) => false,
+            };
+            process.watches.iter().any(|&(fd, _)| is_it(fd)) || is_back_soon()
+        })
     }
 }
