@@ -6,6 +6,13 @@ fn main() {
     let count: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10_000);
     let from: u64 = std::env::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(0);
     let stages = Stages::new(Mistakes::default());
+    if std::env::args().nth(3).is_some() {
+        let (played, recorder) = stages.explain(Seeded::new(from));
+        for event in &played.events { println!("{:>10} {}", event.at_us, serde_json::to_string(&event.what).unwrap()); }
+        println!("{:#?}\n{:?} {:?}", played.script, played.claims, played.wrong);
+        println!("{} deviations", recorder.deviations().len());
+        return;
+    }
     let began = std::time::Instant::now();
     let (mut wrong, mut winches) = (0u64, 0u64);
     let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -21,7 +28,7 @@ fn main() {
         for claim in &played.claims { *claims.entry(format!("{claim:?}")).or_default() += 1; }
         if let Some(why) = played.wrong {
             wrong += 1;
-            let key: String = why.chars().filter(|c| !c.is_ascii_digit()).take(110).collect();
+            let key: String = why.chars().filter(|c| !c.is_ascii_digit()).take(300).collect();
             kinds.entry(key).or_insert((0, seed)).0 += 1;
         }
     }

@@ -39,6 +39,12 @@ impl Fault {
         Self::FullDisk,
     ];
 
+    /// True if it ends a master.
+    #[must_use]
+    pub const fn is_of_master(self) -> bool {
+        matches!(self, Self::KillOldMaster | Self::KillNewMaster)
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {

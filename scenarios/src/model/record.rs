@@ -72,6 +72,19 @@ impl Record {
         self.last_us
     }
 
+    /// What is there already.
+    pub(super) fn begin(&mut self, kernel: &Kernel) {
+        for path in [Path::BINARY, Path::PID, Path::OLDBIN] {
+            self.see(&Seen::File(path), kernel);
+        }
+        for process in kernel.living() {
+            let Proc { pid, parent, actor, image, .. } = *process;
+            self.see(&Seen::Born { pid, parent, actor, image: Some(image) }, kernel);
+            self.see(&Seen::Holds(pid), kernel);
+        }
+        self.note(kernel.now_ms(), What::Quiescent);
+    }
+
     pub(super) fn see(&mut self, seen: &Seen, kernel: &Kernel) {
         if !self.is_wanted {
             return;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use fake_nginx::fault::Fault as BinaryFault;
 use fake_nginx::release::Version;
-use orchestrator::machine::{Outcome, Phase};
+use orchestrator::machine::{Outcome, Phase, StuckState};
 
 use super::choice::{About, Chooser, Recorder, Who, number};
 use super::client::Clients;
@@ -25,6 +25,7 @@ use super::operator::{Command, Ended, carry_out, options};
 use super::truth::{is_orphan, lie};
 use super::world::{Broken, Counts, State, Wish, World};
 use crate::scenario::Claim;
+use crate::trace::{Event, What};
 
 /// Among the first so many steps faults are planned.
 const FAULTS_WITHIN: usize = 400;
@@ -107,26 +108,28 @@ impl Stages {
     /// Draws a script and plays it.
     pub fn play(&self, chooser: &mut dyn Chooser) -> Played {
         let script = Script::draw(chooser);
-        self.play_script(script, chooser)
+        self.play_script(script, chooser, false)
     }
 
-    /// Plays a script.
-    pub fn play_script(&self, script: Script, chooser: &mut dyn Chooser) -> Played {
+    /// Plays a script, and keeps what happened if `wants_trace`.
+    pub fn play_script(&self, script: Script, chooser: &mut dyn Chooser, wants_trace: bool) -> Played {
         let kind = WORKERS.iter().position(|&workers| workers == script.workers).unwrap_or(0);
         let (setting, state) = &self.stages[kind * BINARIES.len() + script.binary];
-        let mut world = World::from_state(state.clone(), Arc::clone(setting), chooser);
+        let mut world = World::from_state(state.clone(), Arc::clone(setting), chooser, wants_trace);
         world.plan_faults(script.faults.clone());
         let mut play = Play { world, mistakes: self.mistakes, claims: Vec::new(), wrong: None };
         let finished = play.act(&script);
         let Play { world, claims, wrong, .. } = play;
         let wrong = wrong.or_else(|| finished.err().map(|broken| broken.to_string()));
-        Played { script, claims, wrong, counts: world.counts }
+        let counts = world.counts.clone();
+        Played { script, claims, wrong, counts, events: world.into_events() }
     }
 
-    /// Plays once more and writes down every choice, for a report.
+    /// Plays once more and writes down what happened and every choice, for a report.
     pub fn explain<C: Chooser>(&self, chooser: C) -> (Played, Recorder<C>) {
         let mut recorder = Recorder::new(chooser);
-        let played = self.play(&mut recorder);
+        let script = Script::draw(&mut recorder);
+        let played = self.play_script(script, &mut recorder, true);
         (played, recorder)
     }
 }
@@ -142,6 +145,8 @@ pub struct Played {
     pub wrong: Option<String>,
     /// What was counted.
     pub counts: Counts,
+    /// What happened, if that was wanted.
+    pub events: Vec<Event>,
 }
 
 impl Script {
@@ -150,7 +155,7 @@ impl Script {
     pub fn draw(chooser: &mut dyn Chooser) -> Self {
         let mut pick = |n| number(chooser, n, About::Script);
         let workers = WORKERS[pick(WORKERS.len())];
-        let binary = pick(BINARIES.len());
+        let binary = [0, 0, 0, 0, 0, 0, 1, 2, 3, 4][pick(10)];
         let count = 1 + pick(COMMANDS_MAX);
         let commands = (0..count)
             .map(|nth| {
@@ -219,13 +224,16 @@ impl Play<'_> {
     }
 
     fn command(&mut self, command: &Command, script: &Script) -> Result<(), Broken> {
+        self.world.note(What::Moment { name: format!("typed: {command:?}") });
         let ended = carry_out(&mut self.world, command, self.mistakes.oldbin, None)?;
         self.look_for_gaps();
         let Ended::Said(said) = ended else {
             self.claims.push(None);
+            self.world.note(What::Moment { name: "it was killed".into() });
             return Ok(());
         };
         self.claims.push(Some(said.claim));
+        self.world.note(What::Moment { name: format!("claimed: {} ({})", said.claim, said.words) });
         let looked = self.world.last_look();
         self.world.settle()?;
         self.look_for_gaps();
@@ -235,16 +243,23 @@ impl Play<'_> {
         if let Some(lie) = lie(&self.world, said.claim) {
             self.is_found(|| format!("{command:?} claims {} ({}), but {lie}", said.claim, said.words));
         }
-        let faults = self.world.counts.faults.len() + usize::from(script.binary != 0);
-        if said.claim == Claim::Stuck && faults < 2 && self.is_before_commit() {
-            self.is_found(|| format!("{command:?} is stuck with {faults} faults: {}", said.words));
+        if said.claim == Claim::Stuck && self.needs_no_person(script) {
+            self.is_found(|| format!("{command:?} is stuck: {}", said.words));
         }
         Ok(())
     }
 
-    fn is_before_commit(&self) -> bool {
-        let Some(entry) = self.world.state.journal.as_deref() else { return true };
-        !matches!(entry.1.phase, Phase::Committing | Phase::Finished(Outcome::Upgraded))
+    /// True if nothing went wrong that would excuse a command that gives up.
+    fn needs_no_person(&self, script: &Script) -> bool {
+        let faults = self.world.counts.faults.len() + usize::from(script.binary != 0);
+        let Some(entry) = self.world.state.journal.as_deref() else { return faults < 2 };
+        let Phase::Finished(Outcome::Stuck(state)) = entry.1.phase else {
+            // A way back after a finished upgrade that was undone: the newer binary serves as before.
+            return faults < 2 && !entry.0.options.is_way_back;
+        };
+        let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
+        let has_no_master = matches!(state, StuckState::NoMaster | StuckState::NewMasterDiedAfterCommit);
+        faults < 2 && !(has_killed_masters && has_no_master)
     }
 
     /// Everything that drains gets the time that it needs.
@@ -261,10 +276,9 @@ impl Play<'_> {
 
     fn judge_end(&mut self) {
         let is_stuck = self.claims.contains(&Some(Claim::Stuck));
-        let killed = |fault: &Fault| matches!(fault, Fault::KillOldMaster | Fault::KillNewMaster);
         let masters =
             self.world.state.kernel.living().filter(|process| process.actor.who == Who::Master).count();
-        let has_killed_masters = self.world.counts.faults.iter().any(killed);
+        let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
         if is_stuck || (masters == 0 && has_killed_masters) {
             return;
         }

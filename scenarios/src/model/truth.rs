@@ -19,6 +19,12 @@ pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
     };
     let (old, new) = (image(plan.old_file), image(plan.new_file));
     let (old_workers, new_workers) = (usize::from(plan.old_workers), usize::from(plan.new_workers));
+    let is_of_plan = |process: &&Proc| process.pid.0 > plan.old.pid;
+    // Workers of a master that was killed before this upgrade began are none of its business.
+    let orphan = kernel.living().filter(is_of_plan).find(|process| is_orphan(world, process));
+    if let (Claim::Upgraded | Claim::RolledBack, Some(orphan)) = (claim, orphan) {
+        return Some(format!("{} has no master", orphan.actor));
+    }
     match (claim, masters.as_slice()) {
         (Claim::Upgraded | Claim::RolledBack | Claim::Held, []) => Some("no master runs".into()),
         (Claim::Upgraded, [one]) => serves_alone(world, one, new, new_workers),
@@ -57,9 +63,6 @@ fn serves_alone(world: &World<'_>, master: &Proc, image: Content, expected: usiz
     }
     if files.read(Path::BINARY) != Some(image) {
         return Some("another binary is at the path".into());
-    }
-    if let Some(orphan) = kernel.living().find(|process| is_orphan(world, process)) {
-        return Some(format!("{} has no master", orphan.actor));
     }
     let serving = workers(world, master).filter(|worker| worker.is_accepting()).count();
     (serving < expected).then(|| format!("{serving} of {expected} workers of {} accept", master.actor))

@@ -172,8 +172,14 @@ impl<'c> World<'c> {
 
     /// Goes on from a state that another world has reached; its trace begins here.
     #[must_use]
-    pub fn from_state(state: State, setting: Arc<Setting>, chooser: &'c mut dyn Chooser) -> Self {
-        let record = Record::new(&setting, false);
+    pub fn from_state(
+        state: State,
+        setting: Arc<Setting>,
+        chooser: &'c mut dyn Chooser,
+        wants_trace: bool,
+    ) -> Self {
+        let mut record = Record::new(&setting, wants_trace);
+        record.begin(&state.kernel);
         Self::at(state, setting, chooser, record)
     }
 
