@@ -17,7 +17,10 @@ fn main() {
         for world in ["fake", "real"] {
             let name = entry.name;
             let run = move || {
-                expect_code(&lab().args(["run", name, "--world", world]).output().map_err(|e| e.to_string())?, 0)
+                expect_code(
+                    &lab().args(["run", name, "--world", world]).output().map_err(|e| e.to_string())?,
+                    0,
+                )
             };
             let trial = Trial::test(format!("{name} on {world}"), run);
             trials.push(match no_real {

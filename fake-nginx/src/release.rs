@@ -87,6 +87,8 @@ pub struct Profile {
     pub gate_by_original_parent: bool,
     /// 1.15.2: reuseport sockets are cloned after the whole configuration was read.
     pub reuseport_after_parse: bool,
+    /// 1.15.10: `listen` takes ranges of ports and all addresses of a host.
+    pub has_port_ranges: bool,
     /// 1.19.1: a graceful shutdown removes unix sockets, inherited ones are kept while the old master lives.
     pub unlinks_unix_by_generation: bool,
     /// 1.19.5: option `-e`, and the usage text that names it.
@@ -115,6 +117,7 @@ impl Profile {
             logs_sender: since(1, 13, 0),
             gate_by_original_parent: since(1, 13, 8),
             reuseport_after_parse: since(1, 15, 2),
+            has_port_ranges: since(1, 15, 10),
             unlinks_unix_by_generation: since(1, 19, 1),
             has_error_log_option: since(1, 19, 5),
             keepalive_requests_default: if since(1, 19, 10) { 1000 } else { 100 },

@@ -25,7 +25,7 @@ pub struct Running {
 /// The words of a start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Start {
-    /// argv[0]: what USR2 executes.
+    /// `argv[0]`: what USR2 executes.
     pub program: String,
     /// The options that matter, in order, as (`-c`, value).
     pub options: Vec<(String, String)>,

@@ -93,7 +93,7 @@ pub enum Refusal {
     /// The master would not execute the file that would be replaced.
     #[error("on USR2 this master executes `{program}`, {why}")]
     OtherProgram {
-        /// Its argv[0].
+        /// Its `argv[0]`.
         program: String,
         /// Why that is no good.
         why: String,

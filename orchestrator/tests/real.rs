@@ -3,6 +3,7 @@
 //! Each test runs in a process of its own, a subreaper, so that every nginx that it starts stays below it
 //! and is ended by handle, whatever happens. The releases come from `$OLDBIN_NGINX_DIR` or
 //! `/var/cache/oldbin/nginx`, as `VERSION/nginx`; without them the tests are ignored and say why.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 #[path = "real/site.rs"]
 mod site;
@@ -35,6 +36,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_hostile_pid_file_is_refused", hostile_pid_files),
     ("a_dead_nginx_is_refused", no_nginx),
     ("a_relative_program_without_a_folder_is_refused", relative_program),
+    ("a_foreground_nginx_under_its_parent_is_refused", foreground),
     ("a_dry_run_changes_nothing", dry_run),
     ("a_binary_that_the_package_manager_has_replaced_is_upgraded_to", already_replaced),
     ("clients_lose_nothing_while_the_binary_changes", nothing_is_lost),
@@ -250,6 +252,12 @@ fn no_nginx() {
 
 fn relative_program() {
     let site = Site::start_as(OLD, "nginx");
+    let said = upgrade(&site, &new_binary(), &[]);
+    site.was_refused(&said, OLD);
+}
+
+fn foreground() {
+    let site = Site::start_in_foreground(OLD);
     let said = upgrade(&site, &new_binary(), &[]);
     site.was_refused(&said, OLD);
 }

@@ -8,9 +8,11 @@
 pub mod catalogue;
 pub mod cli;
 pub mod format;
+pub mod handoff;
 pub mod invariants;
 pub mod live;
 pub mod model;
+pub mod mutant;
 pub mod report;
 pub mod runbook;
 pub mod scenario;

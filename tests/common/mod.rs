@@ -21,7 +21,13 @@ pub fn expect_code(output: &Output, code: i32) -> Result<(), Failed> {
         return Ok(());
     }
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Err(format!("ended with {}, not {code}\n{}\n{}", output.status, said(&output.stdout), said(&output.stderr)).into())
+    Err(format!(
+        "ended with {}, not {code}\n{}\n{}",
+        output.status,
+        said(&output.stdout),
+        said(&output.stderr)
+    )
+    .into())
 }
 
 /// Why tests on real nginx cannot run here; `None` if they can.
@@ -32,7 +38,10 @@ pub fn no_real_nginx() -> Option<&'static str> {
     let found: Vec<_> = nginx::releases().iter().map(|release| release.version.to_string()).collect();
     let required = std::env::var("OLDBIN_REQUIRE_REAL").unwrap_or_default();
     for version in required.split(',').filter(|version| !version.is_empty()) {
-        assert!(found.iter().any(|other| other == version), "nginx {version} is required and was not found, only {found:?}");
+        assert!(
+            found.iter().any(|other| other == version),
+            "nginx {version} is required and was not found, only {found:?}"
+        );
     }
     found.is_empty().then_some("no real nginx was found: run scripts/real-nginx")
 }

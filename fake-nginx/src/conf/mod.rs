@@ -12,10 +12,21 @@
 //! # Units
 //! Durations are milliseconds and end in `_ms`.
 
+mod accepted;
 pub mod directive;
+mod frame;
+mod glob;
+mod honoured;
+mod listen;
 mod load;
+mod main_context;
+mod read;
+mod site;
+mod token;
 mod types;
+mod value;
 pub mod variable;
+mod web_context;
 
 pub use load::{LoadFrom, load};
 pub use types::{

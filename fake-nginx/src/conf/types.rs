@@ -28,6 +28,24 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level, worst first.
+    pub const ALL: [Self; 8] = [
+        Self::Emerg,
+        Self::Alert,
+        Self::Crit,
+        Self::Error,
+        Self::Warn,
+        Self::Notice,
+        Self::Info,
+        Self::Debug,
+    ];
+
+    /// The level that a configuration calls `word`.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.word() == word)
+    }
+
     /// nginx's word, as it stands between brackets.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -98,6 +116,8 @@ pub struct Conf {
     pub listens: Vec<Listen>,
     /// Every `server`, in order.
     pub servers: Vec<Server>,
+    /// `$hostname`
+    pub hostname: String,
     /// Every file read, in order, for `-T`.
     pub files: Vec<SourceFile>,
 }
@@ -169,6 +189,9 @@ impl fmt::Display for Address {
 }
 
 /// One socket to bind (or one per worker, with reuseport).
+///
+/// `deferred`, `so_keepalive`, `rcvbuf`, `sndbuf`, `fastopen`, `ssl`, `http2` and `proxy_protocol` are accepted
+/// without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// What to bind.
@@ -179,7 +202,6 @@ pub struct Listen {
     pub reuseport: bool,
     /// Of an IPv6 socket; on by default.
     pub ipv6only: bool,
-    /// `so_keepalive`, `rcvbuf` and the like are accepted without effect; `deferred` too.
     /// Which servers answer, by the local address of the connection; the bound one is last.
     pub addresses: Vec<AddressServers>,
 }
@@ -198,8 +220,12 @@ pub struct AddressServers {
 /// One `server`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
+    /// The first name, `$server_name`.
+    pub name: String,
     /// `server_name`, in order.
     pub names: Vec<ServerName>,
+    /// The same in lower case, as written.
+    pub names_written: Vec<String>,
     /// What holds outside all locations; its `matches` is the empty prefix.
     pub root: Location,
     /// In the order of the file.
@@ -215,6 +241,8 @@ pub enum ServerName {
     Exact(String),
     /// `*.example.com`; holds `.example.com`.
     Suffix(String),
+    /// `.example.com`: that name and all below it; holds `example.com`.
+    Domain(String),
     /// `www.example.*`; holds `www.example.`.
     Prefix(String),
 }
@@ -226,6 +254,18 @@ pub enum LocationMatch {
     Prefix(String),
     /// `location = /a`
     Exact(String),
+    /// `location @a`, which no request comes to by itself.
+    Named(String),
+}
+
+impl LocationMatch {
+    /// The name of the location.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Prefix(text) | Self::Exact(text) | Self::Named(text) => text,
+        }
+    }
 }
 
 /// One `location`, with everything inherited.
@@ -233,6 +273,8 @@ pub enum LocationMatch {
 pub struct Location {
     /// Which requests.
     pub matches: LocationMatch,
+    /// The locations inside.
+    pub nested: Vec<Location>,
     /// `return`; without it the fake has no content and answers 404.
     pub answer: Option<Return>,
     /// `default_type`

@@ -8,31 +8,20 @@
 //! `src/http/ngx_http_special_response.c`, nginx 1.18 to 1.30.
 //!
 //! # Not modelled
-//! HTTP/2 and later, TLS, ranges, request bodies beyond their being discarded.
+//! HTTP/2 and later, TLS, files, ranges, limits on bodies, and what releases before 1.21.1 let pass in requests:
+//! blanks and control characters in targets and names of headers.
 
+mod date;
+mod head;
+mod host;
+mod page;
+mod parse;
+mod respond;
+mod route;
+mod target;
 mod types;
+mod variables;
 
+pub use parse::parse;
+pub use respond::{refuse, respond};
 pub use types::{Answer, Body, Context, Parsed, Request};
-
-use crate::conf::Conf;
-
-/// Takes what has arrived on a connection since the last request.
-#[must_use]
-pub fn parse(bytes: &[u8]) -> Parsed {
-    let _ = bytes;
-    unimplemented!("requests are not parsed yet")
-}
-
-/// What nginx answers to `request`, which came through `conf.listens[listen]`.
-#[must_use]
-pub fn respond(conf: &Conf, listen: usize, request: &Request, context: &Context) -> Answer {
-    let _ = (conf, listen, request, context);
-    unimplemented!("requests are not answered yet")
-}
-
-/// What nginx answers to bytes that are no request ([`Parsed::Bad`]): the error page, then it closes.
-#[must_use]
-pub fn refuse(conf: &Conf, listen: usize, status: u16, context: &Context) -> Answer {
-    let _ = (conf, listen, status, context);
-    unimplemented!("requests are not answered yet")
-}

@@ -21,11 +21,13 @@ pub struct Request {
     /// `GET`
     pub method: String,
     /// The request line's target, as sent.
-    pub target: String,
+    pub target: Vec<u8>,
     /// 9 (`GET /` alone), 10 or 11.
     pub version: u8,
     /// Names as sent, values without the blanks around them.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Who was asked: the host of the target or of `Host`, in lower case and without port.
+    pub host: Option<String>,
     /// What follows the head.
     pub body: Body,
 }
@@ -39,6 +41,14 @@ pub enum Body {
     Length(u64),
     /// Chunks.
     Chunked,
+}
+
+impl Request {
+    /// The values of a header, in order.
+    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let same = move |other: &str| other.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(move |(other, _)| same(other)).map(|(_, value)| value.as_slice())
+    }
 }
 
 /// What the worker knows when the head of its answer is made.
@@ -65,7 +75,7 @@ pub struct Context {
 /// What to send, and what to do with the connection afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Head and body.
+    /// Head and body. Nothing at all means that nginx closes without an answer.
     pub bytes: Vec<u8>,
     /// How many of `bytes` are the head.
     pub head_len: usize,

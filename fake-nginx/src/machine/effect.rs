@@ -1,8 +1,8 @@
-//! What a machine asks of its world, one act at a time, and what the world answers.
+//! What a machine asks of its world, one act at a time.
 //!
 //! An effect is an act of the kernel or of a file, never a decision: whoever carries it out needs to know
-//! nothing of nginx. Each variant names the [`Reply`] that it is answered by; where none is named that is
-//! [`Reply::Done`], or [`Reply::Failed`] if the act can fail.
+//! nothing of nginx. Each variant names the [`Reply`](super::Reply) that it is answered by; where none is named that is
+//! [`Reply::Done`](super::Reply::Done), or [`Reply::Failed`](super::Reply::Failed) if the act can fail.
 //!
 //! # Units
 //! Durations and times are milliseconds and end in `_ms`; times count from any fixed point that lies on a
@@ -10,10 +10,10 @@
 
 use smallvec::SmallVec;
 
-use super::cycle::{Cycle, Fd, Listening, PidFile};
-use super::line::{Errno, Line, SocketCall};
-use super::names::{AddressId, ConfId, PathId, TextId};
-use super::signal::{Arrivals, ExitStatus, Pid, Signal};
+use super::cycle::{Fd, Listening, PidFile};
+use super::line::Line;
+use super::names::{AddressId, ConfId, PathId};
+use super::signal::{Pid, Signal};
 
 /// Index into the master's process table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,13 +50,8 @@ pub enum Notice {
 /// What `-v`, `-V`, `-h` and `-T` print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Print {
-    /// The version, and what was asked for besides.
-    Version {
-        /// `-V`
-        configure: bool,
-        /// `-h`
-        help: bool,
-    },
+    /// The version, the configure arguments, the usage: what was asked for.
+    Version,
     /// Every file of the configuration, on standard output.
     Dump {
         /// Which configuration.
@@ -99,19 +94,19 @@ pub enum Effect {
     Say(Notice),
     /// Print.
     Print(Print),
-    /// Answered by [`Reply::Pid`].
+    /// Answered by [`Reply::Pid`](super::Reply::Pid).
     OwnPid,
-    /// Answered by [`Reply::Pid`].
+    /// Answered by [`Reply::Pid`](super::Reply::Pid).
     ParentPid,
     /// Open the log that is built in or named by `-e`. May fail with a path.
     OpenBuiltInLog,
     /// Close it.
     CloseBuiltInLog,
-    /// Answered by [`Reply::Inherited`].
+    /// Answered by [`Reply::Inherited`](super::Reply::Inherited).
     ReadInherited,
-    /// getsockname(2), answered by [`Reply::Socket`].
+    /// getsockname(2), answered by [`Reply::Socket`](super::Reply::Socket).
     NameOfSocket(Fd),
-    /// Answered by [`Reply::Conf`].
+    /// Answered by [`Reply::Conf`](super::Reply::Conf).
     ReadConf,
     /// Open the logs of a configuration. May fail with a path.
     OpenLogs(ConfId),
@@ -126,7 +121,7 @@ pub enum Effect {
     },
     /// Point standard error to the log.
     RedirectStderr(ConfId),
-    /// socket(2), bind(2) and listen(2), answered by [`Reply::Fd`] or [`Reply::SocketFailed`].
+    /// socket(2), bind(2) and listen(2), answered by [`Reply::Fd`](super::Reply::Fd) or [`Reply::SocketFailed`](super::Reply::SocketFailed).
     OpenListener {
         /// The configuration that holds the `listen`.
         conf: ConfId,
@@ -155,7 +150,7 @@ pub enum Effect {
         /// What it holds; `None` only makes sure that it can be opened.
         pid: Option<Pid>,
     },
-    /// Answered by [`Reply::PidRead`] or [`Reply::Failed`].
+    /// Answered by [`Reply::PidRead`](super::Reply::PidRead) or [`Reply::Failed`](super::Reply::Failed).
     ReadPid(PathId),
     /// Rename `nginx.pid` to `nginx.pid.oldbin`.
     RenameToOldbin(PathId),
@@ -163,13 +158,13 @@ pub enum Effect {
     RenameBack(PathId),
     /// unlink(2).
     UnlinkPid(PidFile),
-    /// Answered by [`Reply::System`].
+    /// Answered by [`Reply::System`](super::Reply::System).
     LookAtSystem,
     /// Handlers for all of [`Signal::HANDLED`]; PIPE and SYS are ignored.
     InstallHandlers,
-    /// Block all of [`Signal::HANDLED`], answered by [`Reply::Woken`] with what the handlers met before.
+    /// Block all of [`Signal::HANDLED`], answered by [`Reply::Woken`](super::Reply::Woken) with what the handlers met before.
     BlockSignals,
-    /// sigsuspend(2), answered by [`Reply::Woken`].
+    /// sigsuspend(2), answered by [`Reply::Woken`](super::Reply::Woken).
     Sleep,
     /// setitimer(2): one SIGALRM.
     StartTimer {
@@ -181,7 +176,7 @@ pub enum Effect {
         /// How long.
         for_ms: u64,
     },
-    /// fork(2): [`Reply::Forked`] in the parent, [`Reply::Child`] in the child, or it fails.
+    /// fork(2): [`Reply::Forked`](super::Reply::Forked) in the parent, [`Reply::Child`](super::Reply::Child) in the child, or it fails.
     Fork,
     /// setsid(2), umask 0, standard input and output to `/dev/null`.
     Detach,
@@ -214,7 +209,7 @@ pub enum Effect {
         /// With what.
         signal: Signal,
     },
-    /// waitpid(2) for any child without blocking, answered by [`Reply::Waited`].
+    /// waitpid(2) for any child without blocking, answered by [`Reply::Waited`](super::Reply::Waited).
     Wait,
     /// In a worker: become the user of the configuration. May fail with the name of the call.
     BecomeUser(ConfId),
@@ -231,14 +226,14 @@ pub enum Effect {
     },
     /// In a worker: take it out of the epoll.
     Unwatch(Fd),
-    /// epoll_wait(2) until that time, answered by [`Reply::Events`].
+    /// epoll_wait(2) until that time, answered by [`Reply::Events`](super::Reply::Events).
     WaitEvents {
         /// The latest time; `None` is for ever.
         until_ms: Option<u64>,
     },
-    /// Read one command from the channel, answered by [`Reply::Command`].
+    /// Read one command from the channel, answered by [`Reply::Command`](super::Reply::Command).
     ReadChannel,
-    /// accept(2), answered by [`Reply::Accepted`].
+    /// accept(2), answered by [`Reply::Accepted`](super::Reply::Accepted).
     Accept {
         /// The listening socket.
         fd: Fd,
@@ -247,16 +242,18 @@ pub enum Effect {
         /// What to call the connection.
         conn: Conn,
     },
-    /// recv(2) into the connection's buffer, answered by [`Reply::Received`].
+    /// recv(2) into the connection's buffer, answered by [`Reply::Received`](super::Reply::Received).
     Receive(Conn),
-    /// recv(2) without taking, answered by [`Reply::Received`].
+    /// recv(2) without taking, answered by [`Reply::Received`](super::Reply::Received).
     Peek(Conn),
-    /// recv(2) and forget, answered by [`Reply::Received`].
+    /// recv(2) and forget, answered by [`Reply::Received`](super::Reply::Received).
     Discard(Conn),
-    /// Look for a request in what was received, answered by [`Reply::Parsed`].
+    /// Look for a request in what was received, answered by [`Reply::Parsed`](super::Reply::Parsed).
     Parse(Conn),
-    /// Make the answer to the request that was found, answered by [`Reply::Answer`].
+    /// Make the answer to the request that was found, answered by [`Reply::Answer`](super::Reply::Answer).
     Respond {
+        /// By which configuration.
+        conf: ConfId,
         /// Whose.
         conn: Conn,
         /// How many requests it has brought.
@@ -264,7 +261,7 @@ pub enum Effect {
         /// Whether the worker is shutting down.
         is_draining: bool,
     },
-    /// send(2) of at most that many bytes of the answer, answered by [`Reply::Sent`].
+    /// send(2) of at most that many bytes of the answer, answered by [`Reply::Sent`](super::Reply::Sent).
     Send {
         /// To whom.
         conn: Conn,
@@ -277,189 +274,4 @@ pub enum Effect {
     ShutdownWrite(Conn),
     /// close(2).
     Close(Conn),
-}
-
-/// What a socket said when it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Received {
-    /// So many bytes; `more` if the buffer was filled.
-    Bytes {
-        /// Whether there may be more.
-        more: bool,
-    },
-    /// EAGAIN.
-    Nothing,
-    /// The other side has finished.
-    End,
-    /// ECONNRESET and the like.
-    Reset,
-}
-
-/// What the bytes of a connection amount to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Parsed {
-    /// Nothing was received.
-    Empty,
-    /// Part of a request.
-    Partial,
-    /// A request.
-    Whole,
-    /// Anything else.
-    Bad,
-}
-
-/// The answer to a request, as far as the machine has to know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Answer {
-    /// Head and body, in bytes.
-    pub length: u64,
-    /// Bytes per second; 0 is no limit.
-    pub limit_rate: u64,
-    /// Whether another request may follow.
-    pub keep_alive: bool,
-    /// How long to wait for it.
-    pub keepalive_timeout_ms: u64,
-    /// Whether something was received behind the request, or its body is not there yet.
-    pub has_unread: bool,
-}
-
-/// What send(2) did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sent {
-    /// So many bytes went out; fewer than asked for means that the socket is full.
-    Bytes(u64),
-    /// EPIPE and the like.
-    Failed,
-}
-
-/// What became ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ready {
-    /// A listening socket, by its place in the cycle.
-    Listener(u8),
-    /// The channel to the master.
-    Channel,
-    /// A connection.
-    Connection {
-        /// Which.
-        conn: Conn,
-        /// Something can be read, or the other side has finished.
-        readable: bool,
-        /// Something can be written.
-        writable: bool,
-        /// The other side has finished.
-        finished: bool,
-    },
-}
-
-/// What waitpid(2) said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Waited {
-    /// A child has ended.
-    Exited {
-        /// Which.
-        pid: Pid,
-        /// How.
-        status: ExitStatus,
-    },
-    /// There are children, and none has ended.
-    Nobody,
-    /// ECHILD.
-    NoChildren,
-}
-
-/// The sockets that came through `NGINX`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Inherited {
-    /// The variable.
-    pub text: TextId,
-    /// The descriptors, in order.
-    pub sockets: SmallVec<[Fd; 4]>,
-    /// A number that is none: what was there, and whether the rest was not looked at.
-    pub invalid: Option<(TextId, bool)>,
-}
-
-/// A listening socket that was asked for its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Named {
-    /// Its address.
-    pub address: AddressId,
-    /// Whether that is a path.
-    pub is_unix: bool,
-}
-
-/// What came of reading the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ConfRead {
-    /// What was said, in order; the last is the reason if there is no cycle.
-    pub said: SmallVec<[Line; 1]>,
-    /// The configuration.
-    pub cycle: Option<Cycle>,
-}
-
-/// What the world answers.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Reply {
-    /// The first reply of a machine's life; answers nothing.
-    Begin,
-    /// The act was done.
-    Done,
-    /// It failed.
-    Failed(Errno),
-    /// It failed on this file.
-    FailedAt(PathId, Errno),
-    /// It failed in this call of a socket.
-    SocketFailed(SocketCall, Errno),
-    /// It failed in the call with this name.
-    CallFailed(TextId, Errno),
-    /// A process number.
-    Pid(Pid),
-    /// To the parent: the child.
-    Forked(Pid),
-    /// To the child.
-    Child,
-    /// An open descriptor.
-    Fd(Fd),
-    /// `None` if there is no variable `NGINX`.
-    Inherited(Option<Inherited>),
-    /// A socket's name.
-    Socket(Named),
-    /// The configuration.
-    Conf(ConfRead),
-    /// What a pid file holds: a pid, or a text that is none.
-    PidRead(Result<Pid, TextId>),
-    /// For the log: the system's name and the limit of open files.
-    System {
-        /// `Linux 6.1.0`
-        os: TextId,
-        /// The soft limit.
-        soft: u64,
-        /// The hard limit.
-        hard: u64,
-    },
-    /// The handlers that ran.
-    Woken(Arrivals),
-    /// A child.
-    Waited(Waited),
-    /// What happened while a worker waited.
-    Events {
-        /// The time.
-        now_ms: u64,
-        /// The handlers that ran.
-        arrivals: Arrivals,
-        /// What became ready, in order.
-        ready: SmallVec<[Ready; 4]>,
-    },
-    /// A command, if there was one.
-    Command(Option<Command>),
-    /// `None` if another worker was faster. The number and the descriptor are for the log.
-    Accepted(Option<(u32, Fd)>),
-    /// What was read.
-    Received(Received),
-    /// What it amounts to.
-    Parsed(Parsed),
-    /// The answer.
-    Answer(Answer),
-    /// What was sent.
-    Sent(Sent),
 }

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use super::cycle::Fd;
-use super::effect::Inherited;
 use super::names::Names;
+use super::reply::Inherited;
 
 /// Reads the variable. Numbers end with `;` or `:`; a last one without is dropped.
 #[must_use]

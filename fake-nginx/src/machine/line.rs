@@ -115,7 +115,7 @@ pub enum Line {
     SocketFailed { call: SocketCall, address: AddressId, backlog: i32, errno: Errno },
     TryAgainToBind,
     StillCouldNotBind,
-    CloseSocketFailed { address: AddressId, errno: Errno },
+    CloseSocketFailed { address: Option<AddressId>, errno: Errno },
     DeletingSocket { address: AddressId },
     UnlinkSocketFailed { address: AddressId, errno: Errno },
     UsingEpoll,
@@ -305,7 +305,9 @@ impl fmt::Display for Shown<'_> {
             Line::TryAgainToBind => f.write_str("try again to bind() after 500ms"),
             Line::StillCouldNotBind => f.write_str("still could not bind()"),
             Line::CloseSocketFailed { address, errno } => {
-                write!(f, "close() socket {} failed {errno}", names.address_of(address))
+                let address =
+                    address.map(|address| names.address_of(address).to_string()).unwrap_or_default();
+                write!(f, "close() socket listening socket on {address} failed {errno}")
             }
             Line::DeletingSocket { address } => write!(f, "deleting socket {}", self.unix_path(address)),
             Line::UnlinkSocketFailed { address, errno } => {

@@ -26,29 +26,27 @@ mod init_cycle;
 mod line;
 mod master;
 mod names;
+pub mod pid_file;
+mod plan;
+mod reply;
 mod signal;
 mod start_up;
 mod worker;
 
 pub use cycle::{Cycle, Fd, Listening, Listenings, PidFile};
 pub use defects::{Defects, NoDefect};
-pub use effect::{
-    Answer, Command, ConfRead, Conn, Effect, Entry, Inherited, Named, Notice, Parsed, Print, Ready, Received,
-    Reply, Sent, Slot, Title, Waited,
-};
+pub use effect::{Command, Conn, Effect, Entry, Notice, Print, Slot, Title};
 pub use line::{Action, Errno, Kind, Line, Shown, SocketCall};
 pub use master::{Child, Master, NewBinary};
 pub use names::{AddressId, ConfId, Names, PathId, TextId};
+pub use plan::{Plan, Purpose};
+pub use reply::{Answer, ConfRead, Inherited, Named, Parsed, Ready, Received, Reply, Sent, Waited};
 pub use signal::{Arrival, Arrivals, ExitStatus, Pid, Signal};
-pub use start_up::{Plan, Purpose, StartUp};
+pub use start_up::StartUp;
 pub use worker::{Connection, Phase, Worker};
 
 /// A process of nginx.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a process changes what it is twice in its life; a box costs at every clone"
-)]
 pub enum Process {
     /// From `main` to the master's loop.
     StartUp(StartUp),

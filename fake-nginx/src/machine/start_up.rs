@@ -11,46 +11,16 @@
 use smallvec::SmallVec;
 
 use super::cycle::{Cycle, Fd, Listening, Listenings, PidFile};
-use super::effect::{Effect, Entry, Inherited, Notice, Print, Reply};
+use super::effect::{Effect, Entry, Notice, Print};
 use super::init_cycle::{InitCycle, Occasion, Progress};
 use super::line::Line;
 use super::master::{Birth, Master};
 use super::names::TextId;
-use super::signal::{Pid, Signal};
-use super::{Defects, Process, Turn, unanswered};
+use super::plan::{Plan, Purpose};
+use super::reply::{Inherited, Reply};
+use super::signal::Pid;
+use super::{Process, Turn, unanswered};
 use crate::fault::Fault;
-use crate::release::Profile;
-
-/// What a process was started for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// To serve.
-    Run,
-    /// `-t` or `-T`
-    Test {
-        /// `-T`
-        dump: bool,
-        /// `-q`
-        quiet: bool,
-    },
-    /// `-s`
-    Signal(Signal),
-}
-
-/// What a process is told at its start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Plan {
-    /// What to print first, for `-v`, `-V` and `-h`.
-    pub print: Option<Print>,
-    /// What it was started for.
-    pub purpose: Purpose,
-    /// What its release does.
-    pub profile: Profile,
-    /// What it does wrong, if anything.
-    pub fault: Option<Fault>,
-    /// What its machine does wrong.
-    pub defects: Defects,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
@@ -97,6 +67,8 @@ pub struct StartUp {
     inherited: Option<SmallVec<[Fd; 4]>>,
     invalid: Option<(TextId, bool)>,
     listening: Listenings,
+    /// Inherited descriptors that are no sockets.
+    ignored: SmallVec<[Fd; 2]>,
     init: Option<InitCycle>,
     cycle: Option<Cycle>,
     step: Step,
@@ -114,6 +86,7 @@ impl StartUp {
             inherited: None,
             invalid: None,
             listening: SmallVec::new(),
+            ignored: SmallVec::new(),
             init: None,
             cycle: None,
             step: Step::Begin,
@@ -152,7 +125,20 @@ impl StartUp {
                 self.go(Step::LogOpen, Effect::OpenBuiltInLog)
             }
             Step::LogOpen => self.log_open(&reply),
-            Step::Environment | Step::Invalid | Step::Name { .. } | Step::Named { .. } => self.inherit(reply),
+            Step::Environment => self.inherit(reply),
+            Step::Invalid => match self.invalid {
+                Some((text, ends)) => {
+                    // nginx says it once more, as if the rest were a last number without separator.
+                    self.invalid = ends.then_some((text, false));
+                    self.log(Step::Invalid, Line::InvalidInherited { text, ends })
+                }
+                None => self.to(Step::Name { at: 0 }),
+            },
+            Step::Name { at } => match self.inherited_fd(at) {
+                Some(fd) => self.go(Step::Named { at }, Effect::NameOfSocket(fd)),
+                None => self.to(Step::Fault),
+            },
+            Step::Named { at } => self.named(at, &reply),
             Step::Fault | Step::FaultOver => self.fault(),
             Step::Cycle => self.make_cycle(reply),
             Step::TestTold => self.test_told(),
@@ -205,27 +191,11 @@ impl StartUp {
     }
 
     fn inherit(&mut self, reply: Reply) -> Option<Effect> {
-        match self.step {
-            Step::Environment => match reply {
-                Reply::Inherited(None) => self.to(Step::Fault),
-                Reply::Inherited(Some(Inherited { text, sockets, invalid })) => {
-                    self.inherited = Some(sockets);
-                    self.invalid = invalid;
-                    self.log(Step::Invalid, Line::UsingInherited { text })
-                }
-                _ => unanswered(&self.step, &reply),
-            },
-            Step::Invalid => match self.invalid.take() {
-                Some((text, ends)) => self.log(Step::Name { at: 0 }, Line::InvalidInherited { text, ends }),
-                None => self.to(Step::Name { at: 0 }),
-            },
-            Step::Name { at } => match self.inherited_fd(at) {
-                Some(fd) => self.go(Step::Named { at }, Effect::NameOfSocket(fd)),
-                None => self.to(Step::Fault),
-            },
-            Step::Named { at } => self.named(at, &reply),
-            _ => None,
-        }
+        let Reply::Inherited(inherited) = reply else { unanswered(&self.step, &reply) };
+        let Some(Inherited { text, sockets, invalid }) = inherited else { return self.to(Step::Fault) };
+        self.inherited = Some(sockets);
+        self.invalid = invalid;
+        self.log(Step::Invalid, Line::UsingInherited { text })
     }
 
     fn inherited_fd(&self, at: u8) -> Option<Fd> {
@@ -234,25 +204,22 @@ impl StartUp {
 
     fn named(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
         let fd = self.inherited_fd(at).expect("a socket that was just asked for its name");
-        match *reply {
-            Reply::Failed(errno) => {
-                self.log(Step::Name { at: at + 1 }, Line::GetsocknameFailed { fd, errno })
-            }
-            Reply::Socket(named) => {
-                self.listening.push(Listening {
-                    listen: 0,
-                    address: named.address,
-                    is_unix: named.is_unix,
-                    worker: None,
-                    backlog: INHERITED_BACKLOG,
-                    client_header_timeout_ms: 0,
-                    fd: Some(fd),
-                    is_inherited: true,
-                });
-                self.to(Step::Name { at: at + 1 })
-            }
-            _ => unanswered(&self.step, reply),
+        if let Reply::Failed(errno) = *reply {
+            self.ignored.push(fd);
+            return self.log(Step::Name { at: at + 1 }, Line::GetsocknameFailed { fd, errno });
         }
+        let &Reply::Socket(named) = reply else { unanswered(&self.step, reply) };
+        self.listening.push(Listening {
+            listen: 0,
+            address: named.address,
+            is_unix: named.is_unix,
+            worker: None,
+            backlog: INHERITED_BACKLOG,
+            client_header_timeout_ms: 0,
+            fd: Some(fd),
+            is_inherited: true,
+        });
+        self.to(Step::Name { at: at + 1 })
     }
 
     /// The fault of the stamp, at the place where the configuration is read, and only where it would serve.
@@ -272,7 +239,11 @@ impl StartUp {
                     Purpose::Test { quiet, .. } => Occasion::Test { quiet },
                     Purpose::Signal(_) => Occasion::Signal,
                 };
-                self.init = Some(InitCycle::first(occasion, std::mem::take(&mut self.listening)));
+                self.init = Some(InitCycle::first(
+                    occasion,
+                    std::mem::take(&mut self.listening),
+                    std::mem::take(&mut self.ignored),
+                ));
                 self.to(Step::Cycle)
             }
         }
@@ -304,12 +275,10 @@ impl StartUp {
 
     fn test_told(&mut self) -> Option<Effect> {
         let conf = self.cycle().conf;
-        match self.plan.purpose {
-            Purpose::Test { dump: true, .. } => {
-                self.go(Step::Exiting(0), Effect::Print(Print::Dump { conf }))
-            }
-            _ => self.exit(0),
+        if matches!(self.plan.purpose, Purpose::Test { dump: true, .. }) {
+            return self.go(Step::Exiting(0), Effect::Print(Print::Dump { conf }));
         }
+        self.exit(0)
     }
 
     fn signal(&mut self, reply: &Reply) -> Option<Effect> {
@@ -409,8 +378,6 @@ impl StartUp {
 const INHERITED_BACKLOG: i32 = 511;
 
 fn pid(step: Step, reply: &Reply) -> Pid {
-    match *reply {
-        Reply::Pid(pid) => pid,
-        _ => unanswered(&step, reply),
-    }
+    let &Reply::Pid(pid) = reply else { unanswered(&step, reply) };
+    pid
 }

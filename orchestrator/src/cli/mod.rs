@@ -30,7 +30,9 @@ pub fn main_from(argv: Vec<OsString>) -> ExitCode {
 #[must_use]
 pub fn main_from_with(argv: Vec<OsString>, defects: Defects) -> ExitCode {
     match Arguments::try_parse_from(argv) {
-        Ok(arguments) => commands::run(arguments, defects).into(),
+        Ok(arguments) => std::panic::catch_unwind(|| commands::run(arguments, defects))
+            .unwrap_or(crate::ExitCode::Bug)
+            .into(),
         Err(error) => {
             let _ = error.print();
             if error.use_stderr() { crate::ExitCode::Usage.into() } else { ExitCode::SUCCESS }

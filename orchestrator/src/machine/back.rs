@@ -128,7 +128,9 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
         return give_up_or_wait(turn, turn.after(REVIVE_MS_MAX));
     };
     let serving = serving(turn, old);
-    if serving >= expected && old.accepts_everywhere() {
+    // Workers that are there and long overdue with their sockets are as good as they will get.
+    let is_overdue = turn.now_ms >= memory.hupped_ms.unwrap_or(memory.since_ms) + REVIVE_MS_MAX;
+    if serving >= expected && (old.accepts_everywhere() || is_overdue) {
         return None;
     }
     let is_lingering = old.workers().any(|worker| is_from_before(memory, worker));

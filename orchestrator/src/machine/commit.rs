@@ -27,7 +27,7 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(again_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
     }
-    match unprobed(turn, memory.since_ms) {
+    match unanswered(turn) {
         Some(decision) => decision,
         None if intent.plan.options.soak_ms == 0 => soaked(turn, old, memory),
         None => Decision::Act(Action::Note, memory.enter(Phase::Soaking, turn.now_ms)),
@@ -44,7 +44,7 @@ pub(super) fn soak(turn: &Turn<'_>) -> Decision {
     if !turn.is_over(soak_ms) && turn.intent.goal != Goal::Commit {
         return turn.wait(turn.after(soak_ms), Waiting::Soak);
     }
-    unprobed(turn, turn.after(soak_ms)).unwrap_or_else(|| soaked(turn, old, turn.memory))
+    unanswered(turn).unwrap_or_else(|| soaked(turn, old, turn.memory))
 }
 
 /// The soak is over and the operator decides.
@@ -57,7 +57,7 @@ pub(super) fn hold(turn: &Turn<'_>) -> Decision {
                 return turn.turn_back(reason);
             }
             let Some(old) = &turn.seen.old else { return commit_happened(turn) };
-            unprobed(turn, turn.memory.since_ms).unwrap_or_else(|| soaked(turn, old, turn.memory))
+            unanswered(turn).unwrap_or_else(|| soaked(turn, old, turn.memory))
         }
     }
 }
@@ -193,24 +193,30 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     if memory.phase == Phase::Held && new.workers().count() < usize::from(intent.plan.new_workers) {
         return Err(Reason::NewWorkerDied);
     }
-    if !intent.plan.options.may_drop_listeners && !new.accepts_everywhere() {
-        return Err(Reason::ListenerLost(new.unserved.as_ref().map_or(0, Vec::len)));
-    }
     Ok(())
 }
 
-/// Asks the probes, and gives them a little patience from `since_ms` on. `None`: they pass.
-fn unprobed(turn: &Turn<'_>, since_ms: u64) -> Option<Decision> {
-    if turn.intent.plan.options.probes.is_empty() {
-        return None;
-    }
-    let until_ms = since_ms.saturating_add(PROBE_PATIENCE_MS);
-    match &turn.seen.probes {
-        Probes::Unasked => Some(Decision::Probe),
-        Probes::Passed => None,
-        Probes::Failed(how) if turn.now_ms >= until_ms => {
-            Some(turn.turn_back(Reason::ProbeFailed(how.clone())))
+/// Asks for the sockets and the probes, with a little patience. `None`: the new generation accepts everywhere
+/// and answers.
+///
+/// One look at the sockets proves no loss: to balance its load, a worker now and then takes its listener
+/// out of the epoll set and puts it back (`ngx_reorder_accept_events`, nginx 1.21.6).
+fn unanswered(turn: &Turn<'_>) -> Option<Decision> {
+    let Turn { intent, memory, seen, now_ms } = *turn;
+    let options = &intent.plan.options;
+    let lost = seen.new.as_ref().and_then(|new| new.unserved.as_ref()).map_or(0, Vec::len);
+    let (why, reason) = match &seen.probes {
+        _ if lost > 0 && !options.may_drop_listeners => (Waiting::NewWorkers, Reason::ListenerLost(lost)),
+        Probes::Unasked if !options.probes.is_empty() => return Some(Decision::Probe),
+        Probes::Failed(how) => (Waiting::Probe, Reason::ProbeFailed(how.clone())),
+        Probes::Unasked | Probes::Passed => {
+            let calm = Memory { doubted_ms: None, ..memory.clone() };
+            return memory.doubted_ms.map(|_| Decision::Act(Action::Note, calm));
         }
-        Probes::Failed(_) => Some(turn.wait(until_ms, Waiting::Probe)),
-    }
+    };
+    Some(match memory.doubted_ms {
+        None => Decision::Act(Action::Note, Memory { doubted_ms: Some(now_ms), ..memory.clone() }),
+        Some(at) if now_ms >= at.saturating_add(PROBE_PATIENCE_MS) => turn.turn_back(reason),
+        Some(at) => turn.wait(at.saturating_add(PROBE_PATIENCE_MS), why),
+    })
 }

@@ -26,7 +26,8 @@ pub const TITLE_MS_MAX: u64 = 1_000;
 /// How long old workers may go on accepting after WINCH, repeated WINCHes included.
 pub const STOP_ACCEPTING_MS_MAX: u64 = 10_000;
 
-/// How long a failing probe is tried again once the new generation serves alone.
+/// How long a failing probe, or a listening socket that nobody accepts from, is looked at again once the new
+/// generation serves alone.
 ///
 /// Clients see what the probe sees, so this is short: one retry after a dropped packet, not a repair.
 pub const PROBE_PATIENCE_MS: u64 = 2_000;

@@ -99,3 +99,31 @@ pub struct Defects {
     /// Leaves workers without a master alone.
     pub ignores_orphans: bool,
 }
+
+impl Defects {
+    /// The name of every defect.
+    pub const NAMES: [&str; 5] = [
+        "quits-without-looking",
+        "always-sends-hup",
+        "forgets-the-file",
+        "retires-before-reviving",
+        "ignores-orphans",
+    ];
+
+    /// The defects with these names; names that are none are passed over.
+    #[must_use]
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut defects = Self::default();
+        for name in names {
+            match name {
+                "quits-without-looking" => defects.quits_without_looking = true,
+                "always-sends-hup" => defects.always_sends_hup = true,
+                "forgets-the-file" => defects.forgets_the_file = true,
+                "retires-before-reviving" => defects.retires_before_reviving = true,
+                "ignores-orphans" => defects.ignores_orphans = true,
+                _ => {}
+            }
+        }
+        defects
+    }
+}

@@ -30,6 +30,8 @@ pub struct Memory {
     pub master: Retirement,
     /// How far workers without a master were told to go.
     pub orphans: Retirement,
+    /// Since when the new generation has not answered a probe, or not accepted from a socket.
+    pub doubted_ms: Option<u64>,
     /// True once SIGIO was announced, the one poke of a master that seems to have missed USR2.
     pub is_poked: bool,
     /// How often the phase's own idempotent action was announced again, or failed.
@@ -107,6 +109,7 @@ impl Memory {
             hups: 0,
             master: Retirement::NONE,
             orphans: Retirement::NONE,
+            doubted_ms: None,
             is_poked: false,
             tries: 0,
         }
@@ -114,7 +117,7 @@ impl Memory {
 
     /// The same, in another phase that begins now.
     pub(super) fn enter(&self, phase: Phase, now_ms: u64) -> Self {
-        Self { phase, since_ms: now_ms, tries: 0, ..self.clone() }
+        Self { phase, since_ms: now_ms, tries: 0, doubted_ms: None, ..self.clone() }
     }
 
     /// The same, with one more try.

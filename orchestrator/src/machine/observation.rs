@@ -141,8 +141,8 @@ pub enum Probes {
     Failed(String),
 }
 
-/// The new master: the old one's child that executes another file than it, or still shows a command line, or
-/// is named by the pid file. If that is none, the one that was remembered (the old master may be gone).
+/// The new master: the one that was remembered; or else the old one's child that executes another file than
+/// it, or still shows a command line, or is named by the pid file.
 ///
 /// The file alone does not tell: a USR2 that nginx acts on only after the old file was put back starts the old
 /// binary once more. A child that merely has a master's title may be a worker right after its fork.
@@ -157,5 +157,6 @@ pub fn find_new_master<'a>(
         let is_other_file = child.identity.exe.is_some() && child.identity.exe != plan.old.exe;
         is_other_file || child.title == Title::Other || pid_file == PidFile::Pid(child.identity.pid)
     };
-    old.and_then(|old| old.children.iter().find(is_new)).map(|child| &child.identity).or(memory.new.as_ref())
+    let found = || old?.children.iter().find(is_new).map(|child| &child.identity);
+    memory.new.as_ref().or_else(found)
 }

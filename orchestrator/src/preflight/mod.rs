@@ -45,7 +45,6 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
     let master = &running.master.identity;
     permitted(master.pid)?;
     let oldbin_before = not_in_flight(running, pid_file)?;
-    upgradable(running)?;
     let binary = program(running, request.binary.as_deref())?;
     let old_version = run::version(Path::new(&format!("/proc/{}/exe", master.pid)), &running.cwd)
         .map_err(|why| Refusal::BadBinary { path: binary.clone(), why: format!("the running one: {why}") })?;
@@ -55,6 +54,7 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
         return Err(Refusal::BadBinary { path: request.new.clone(), why });
     }
     let dump = run::test(&request.new, running)?;
+    upgradable(running, &dump)?;
     follows(&dump, running, pid_file)?;
     for url in &request.options.probes {
         probe(url)?;
@@ -114,18 +114,21 @@ fn not_in_flight(running: &Running, pid_file: &Path) -> Result<PidFile, Refusal>
 }
 
 /// nginx ignores USR2 while the parent that it saw at its start lives. That is certain only for the first
-/// process of a container, and as good as certain in the session of its parent without a daemon.
-fn upgradable(running: &Running) -> Result<(), Refusal> {
+/// process of a container, and as good as certain without a daemon in the session of its parent; whatever
+/// slips through is seen when USR2 has no effect.
+fn upgradable(running: &Running, dump: &str) -> Result<(), Refusal> {
     let Some(now) = stat(running.master.identity.pid) else { return Err(Refusal::NoNginx) };
     let refuse = |why: &str| Err(Refusal::NotUpgradable { why: why.to_owned() });
     if now.parent == 0 {
         return refuse("its parent is outside of this container");
     }
-    let is_foreground =
-        running.start.value("-g").and_then(|text| directive(text, "daemon")).as_deref() == Some("off");
+    let is_foreground = directive(dump, "daemon").as_deref() == Some("off");
     let in_parents_session = stat(now.parent).is_some_and(|parent| parent.session == now.session);
     if is_foreground && now.parent != 1 && in_parents_session {
         return refuse("it runs with `daemon off;` under a living parent");
+    }
+    if directive(dump, "master_process").as_deref() == Some("off") {
+        return refuse("the configuration says `master_process off;`");
     }
     Ok(())
 }
@@ -181,10 +184,6 @@ fn follows(dump: &str, running: &Running, pid_file: &Path) -> Result<(), Refusal
             let given = pid_file.to_owned();
             return Err(Refusal::OtherPidFile { master: running.master.identity.pid, configured, given });
         }
-    }
-    if directive(dump, "master_process").as_deref() == Some("off") {
-        let why = "the configuration says `master_process off;`".to_owned();
-        return Err(Refusal::NotUpgradable { why });
     }
     Ok(())
 }

@@ -58,6 +58,26 @@ impl Site {
 
     /// Starts a release; `argv0` is what it is called, if not by its path.
     pub(crate) fn start_as(version: &str, argv0: &str) -> Self {
+        let site = Self::lay_out(version);
+        let mut command = site.nginx();
+        if !argv0.is_empty() {
+            command.arg0(argv0);
+        }
+        assert!(command.output().unwrap().status.success());
+        site.look("start", || site.workers().len() == WORKERS);
+        site
+    }
+
+    /// Starts a release that stays this process's child.
+    #[expect(clippy::zombie_processes, reason = "`end_everybody` ends and reaps it")]
+    pub(crate) fn start_in_foreground(version: &str) -> Self {
+        let site = Self::lay_out(version);
+        site.nginx().args(["-g", "daemon off;"]).spawn().unwrap();
+        site.look("start", || site.workers().len() == WORKERS);
+        site
+    }
+
+    fn lay_out(version: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // root's workers are nobody, and must reach what they serve.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -66,15 +86,13 @@ impl Site {
         fs::create_dir(site.path("sbin")).unwrap();
         fs::copy(release(version).unwrap(), site.path("sbin/nginx")).unwrap();
         fs::write(site.path("nginx.conf"), site.configuration()).unwrap();
-        let path = site.path("sbin/nginx");
-        let mut command = Command::new(&path);
-        if !argv0.is_empty() {
-            command.arg0(argv0);
-        }
-        let ended = command.arg("-p").arg(site.folder.path()).arg("-c").arg(site.path("nginx.conf")).output();
-        assert!(ended.unwrap().status.success());
-        site.look("start", || site.workers().len() == WORKERS);
         site
+    }
+
+    fn nginx(&self) -> Command {
+        let mut command = Command::new(self.path("sbin/nginx"));
+        command.arg("-p").arg(self.folder.path()).arg("-c").arg(self.path("nginx.conf"));
+        command
     }
 
     fn configuration(&self) -> String {

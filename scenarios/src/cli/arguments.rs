@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::mutant::Mutant;
 use crate::scenario::WorldKind;
 
 /// Prove that an nginx upgrade loses no request
@@ -85,7 +86,7 @@ pub(crate) struct Run {
     pub(crate) no_namespaces: bool,
     /// Run a deliberately defective fake or orchestrator, to see that the laboratory notices
     #[arg(long, value_name = "DEFECT")]
-    pub(crate) mutant: Vec<String>,
+    pub(crate) mutant: Vec<Mutant>,
 }
 
 #[derive(Debug, Args)]

@@ -16,9 +16,10 @@ use serde_json::json;
 use super::run::{self, How, Job, Ran};
 use super::{LabError, Screen, arguments};
 use crate::catalogue;
+use crate::handoff::Handoff;
 use crate::live::nginx;
 use crate::scenario::WorldKind;
-use crate::trace::{Role, Trace, What};
+use crate::trace::What;
 
 /// The procedure that the others are compared with.
 const FLOOR: &str = "handoff-by-bare-signals";
@@ -74,31 +75,17 @@ fn measure(ran: &[Ran]) -> BTreeMap<(WorldKind, String), Times> {
         let header = &ran.trace.header;
         let times = all.entry((header.world, header.scenario.clone())).or_default();
         times.releases = format!("{} → {}", header.old, header.new);
-        if let Some((before_us, handoff_us)) = spans(&ran.trace) {
-            times.before_ms.push(in_ms(before_us));
-            times.handoff_ms.push(in_ms(handoff_us));
+        if let Some(handoff) = Handoff::of(&ran.trace) {
+            times.before_ms.push(in_ms(handoff.before_us));
+            times.handoff_ms.push(in_ms(handoff.handoff_us));
         }
         times.lost += ran.trace.select(lost).count();
     }
     all
 }
 
-fn first_master(what: &What) -> Option<u32> {
-    if let What::Born { pid, role: Role::Master, .. } = what { Some(*pid) } else { None }
-}
-
 fn lost(what: &What) -> Option<()> {
     matches!(what, What::Request(request) if request.is_lost()).then_some(())
-}
-
-/// From the subject's begin to the first USR2, and from there to the old master's end.
-fn spans(trace: &Trace) -> Option<(u64, u64)> {
-    let at = |pick: &dyn Fn(&What) -> bool| trace.events.iter().find(|e| pick(&e.what)).map(|e| e.at_us);
-    let (_, _, old) = trace.select(first_master).next()?;
-    let began = at(&|what| matches!(what, What::StepBegan { .. }))?;
-    let usr2 = at(&|what| matches!(what, What::Signal { to, signal, .. } if *to == old && signal == "USR2"))?;
-    let died = at(&|what| matches!(what, What::Died { pid, .. } if *pid == old))?;
-    Some((usr2.saturating_sub(began), died.saturating_sub(usr2)))
 }
 
 fn in_ms(us: u64) -> f64 {

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::progress::Progress;
 use super::{HOW_TO_GET_NGINX, LabError};
 use crate::live::{self, Isolation, Setting, nginx};
+use crate::mutant::Mutant;
 use crate::runbook::Runbook;
 use crate::scenario::{self, Scenario, Subject, WorldKind};
 use crate::trace::{self, Trace};
@@ -42,7 +43,7 @@ pub(super) struct Ran {
 #[derive(Debug, Clone, Default)]
 pub(super) struct How {
     /// Deliberate defects.
-    pub(super) mutants: Vec<String>,
+    pub(super) mutants: Vec<Mutant>,
     /// Do without namespaces.
     pub(super) no_namespaces: bool,
 }
@@ -132,7 +133,7 @@ fn run(job: Job, how: &How, releases: &[nginx::Found]) -> Result<Ran, LabError> 
         releases: releases.to_vec(),
         runbooks: runbooks(&job)?,
         seed: job.seed,
-        defects: how.mutants.clone(),
+        mutants: how.mutants.clone(),
         isolation: if how.no_namespaces { Isolation::Subreaper } else { Isolation::Best },
         replay,
     };

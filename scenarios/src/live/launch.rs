@@ -12,6 +12,7 @@ use rustix::time::Timespec;
 
 use super::order::{Answer, Order};
 use super::{Isolation, LiveError, Setting, nginx};
+use crate::mutant;
 use crate::scenario::{Scenario, WorldKind};
 use crate::trace::{self, Trace};
 
@@ -19,7 +20,7 @@ use crate::trace::{self, Trace};
 pub(super) const AGENT: &str = "__agent";
 /// First argument of a load.
 pub(super) const LOAD: &str = "__load";
-/// First argument of an `oldbin`.
+/// First argument of an `oldbin`; the second holds its defects, by comma, none in most runs.
 pub(super) const OLDBIN: &str = "__oldbin";
 
 /// How long an agent may take beyond the scenario's own deadline: it makes the world, and clears it up, and
@@ -58,7 +59,8 @@ fn order(scenario: &Scenario, setting: &Setting) -> Result<Order, LiveError> {
         world: setting.world,
         pair,
         seed: setting.seed,
-        defects: setting.defects.clone(),
+        fake_defects: mutant::of_fakes(&setting.mutants),
+        orchestrator_defects: mutant::of_orchestrator(&setting.mutants),
         replay: setting.replay.clone(),
     })
 }

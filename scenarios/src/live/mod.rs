@@ -24,6 +24,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::process::ExitCode;
 
+use orchestrator::machine::Defects;
+
+use crate::mutant::Mutant;
 use crate::runbook::Runbook;
 use crate::scenario::{Scenario, WorldKind};
 use crate::trace::{Trace, TraceError};
@@ -39,8 +42,8 @@ pub struct Setting {
     pub runbooks: BTreeMap<String, Runbook>,
     /// Where random picks begin.
     pub seed: u64,
-    /// Deliberate defects of the fakes.
-    pub defects: Vec<String>,
+    /// Deliberate defects.
+    pub mutants: Vec<Mutant>,
     /// How the run is kept apart.
     pub isolation: Isolation,
     /// The command that runs it again, for the trace's header.
@@ -107,8 +110,10 @@ pub fn run_if_agent() -> Option<ExitCode> {
         launch::AGENT => Some(agent::main(arguments)),
         launch::LOAD => Some(load::main()),
         launch::OLDBIN => {
+            let names = arguments.next()?;
+            let defects = Defects::named(names.to_str()?.split(','));
             let argv = std::iter::once("oldbin".into()).chain(arguments).collect();
-            Some(orchestrator::cli::main_from(argv))
+            Some(orchestrator::cli::main_from_with(argv, defects))
         }
         _ => None,
     }

@@ -26,7 +26,9 @@ pub(crate) struct Order {
     /// Where random picks begin.
     pub(crate) seed: u64,
     /// Defects of the fakes.
-    pub(crate) defects: Vec<String>,
+    pub(crate) fake_defects: Vec<String>,
+    /// Defects of the orchestrator.
+    pub(crate) orchestrator_defects: Vec<String>,
     /// The command that runs it again.
     pub(crate) replay: String,
 }

@@ -134,7 +134,7 @@ fn setting(scenario: &Scenario, options: &Options) -> Result<Setting, Impossible
             release.version.parse().map_err(|_| Impossible::Version(release.version.clone()))?;
         let fault: Option<BinaryFault> = match &release.fault {
             None => None,
-            Some(words) => Some(fault(words).ok_or_else(|| Impossible::Fault(words.clone()))?),
+            Some(words) => Some(words.parse().map_err(|_| Impossible::Fault(words.clone()))?),
         };
         Ok::<_, Impossible>(Image::new(version, fault, options.nginx_defects))
     };
@@ -142,25 +142,6 @@ fn setting(scenario: &Scenario, options: &Options) -> Result<Setting, Impossible
     let conf = |release: &Release| Conf { workers: release.workers, reuseport: false };
     let confs = vec![conf(&scenario.old), conf(&scenario.new)];
     Ok(Setting::new(images, confs, scenario.load.slow_ms))
-}
-
-/// A fault from a scenario's words, `loads-then-fails seconds=1 status=1`.
-fn fault(words: &str) -> Option<BinaryFault> {
-    let mut words = words.split(' ');
-    let name = words.next()?;
-    let mut value = |wanted: &str| {
-        let (name, value) = words.next()?.split_once('=')?;
-        (name == wanted).then(|| value.parse::<u64>().ok()).flatten()
-    };
-    Some(match name {
-        "exits-at-start" => BinaryFault::ExitsAtStart { status: u8::try_from(value("status")?).ok()? },
-        "loads-then-fails" => {
-            let load_ms = value("seconds")? * 1_000;
-            BinaryFault::LoadsThenFails { load_ms, status: u8::try_from(value("status")?).ok()? }
-        }
-        "loads-then-serves" => BinaryFault::LoadsThenServes { load_ms: value("seconds")? * 1_000 },
-        _ => return None,
-    })
 }
 
 struct Play<'w, 'c, 's> {

@@ -251,7 +251,7 @@ fn plan_of(plan: Plan, arguments: &[String]) -> Plan {
         None if has("-t") || has("-T") => Purpose::Test { dump: has("-T"), quiet: has("-q") },
         None => Purpose::Run,
     };
-    let print = (has("-v") || has("-V")).then_some(Print::Version { configure: has("-V"), help: false });
+    let print = (has("-v") || has("-V")).then_some(Print::Version);
     Plan { print, purpose, ..plan }
 }
 

@@ -1,5 +1,6 @@
 //! Is a claim true, now, in this world? Looked up in the state, for property tests that record no trace.
 
+use fake_nginx::machine::Pid;
 use orchestrator::machine::{Memory, Plan};
 
 use super::choice::Who;
@@ -19,9 +20,10 @@ pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
     };
     let (old, new) = (image(plan.old_file), image(plan.new_file));
     let (old_workers, new_workers) = (usize::from(plan.old_workers), usize::from(plan.new_workers));
-    let is_of_plan = |process: &&Proc| process.pid.0 > plan.old.pid;
     // Workers of a master that was killed before this upgrade began are none of its business.
-    let orphan = kernel.living().filter(is_of_plan).find(|process| is_orphan(world, process));
+    let since = kernel.generation_of(Pid(plan.old.pid)).unwrap_or(1);
+    let orphan =
+        kernel.living().find(|process| process.actor.generation >= since && is_orphan(world, process));
     if let (Claim::Upgraded | Claim::RolledBack, Some(orphan)) = (claim, orphan) {
         return Some(format!("{} has no master", orphan.actor));
     }

@@ -10,10 +10,11 @@
 use smallvec::SmallVec;
 
 use super::{Master, Point, Step as MasterStep};
-use crate::machine::effect::{Command, Effect, Reply, Slot};
+use crate::machine::Turn;
+use crate::machine::effect::{Command, Effect, Slot};
 use crate::machine::line::{Errno, Kind, Line};
+use crate::machine::reply::Reply;
 use crate::machine::signal::{Pid, Signal};
-use crate::machine::{Turn, unanswered};
 
 /// A slot of the process table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,21 +88,13 @@ impl Master {
     pub(super) fn tell(&mut self, step: Step, reply: &Reply) -> Option<Turn> {
         match step {
             Step::At { slot, order, then } => self.tell_slot(slot, order, then),
-            Step::Written { slot, order, then } => match reply {
-                Reply::Done => {
-                    self.told_child(slot, order);
-                    self.to(at(slot + 1, order, then))
-                }
-                Reply::Failed(_) => self.kill(slot, order, then),
-                _ => unanswered(&step, reply),
+            Step::Written { slot, order, then } => match reply.outcome() {
+                Ok(()) => self.told_child(slot, order, then),
+                Err(_) => self.kill(slot, order, then),
             },
-            Step::Killed { slot, order, then } => match *reply {
-                Reply::Done => {
-                    self.told_child(slot, order);
-                    self.to(at(slot + 1, order, then))
-                }
-                Reply::Failed(errno) => self.kill_failed(slot, order, then, errno),
-                _ => unanswered(&step, reply),
+            Step::Killed { slot, order, then } => match reply.outcome() {
+                Ok(()) => self.told_child(slot, order, then),
+                Err(errno) => self.kill_failed(slot, order, then, errno),
             },
         }
     }
@@ -149,10 +142,11 @@ impl Master {
         self.log(at(slot + 1, order, then), Line::KillFailed { pid, signal: order.signal(), errno })
     }
 
-    fn told_child(&mut self, slot: u16, order: Order) {
+    fn told_child(&mut self, slot: u16, order: Order, then: Point) -> Option<Turn> {
         if order != Order::Reopen {
             self.children[usize::from(slot)].is_exiting = true;
         }
+        self.to(at(slot + 1, order, then))
     }
 }
 

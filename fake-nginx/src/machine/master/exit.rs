@@ -8,10 +8,11 @@
 //! `src/core/ngx_cycle.c`, `ngx_close_listening_sockets` in `src/core/ngx_connection.c`, nginx 1.18 to 1.30.
 
 use super::{Master, NewBinary, Point, Step as MasterStep};
+use crate::machine::Turn;
 use crate::machine::cycle::PidFile;
-use crate::machine::effect::{Effect, Reply};
+use crate::machine::effect::Effect;
 use crate::machine::line::Line;
-use crate::machine::{Turn, unanswered};
+use crate::machine::reply::Reply;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
@@ -90,23 +91,28 @@ impl Master {
                 };
                 self.go(MasterStep::Close(Close { act, ..step }), Effect::CloseListener(fd))
             }
-            (Act::Parent, Some(_)) => match *reply {
+            (Act::Parent, Some(_)) => {
+                let &Reply::Pid(parent) = reply else {
+                    return self.go(MasterStep::Close(step), Effect::ParentPid);
+                };
                 // An inherited path stays while the old master, its owner, lives.
-                Reply::Pid(parent) if parent == self.parent => self.to(MasterStep::Close(next)),
-                Reply::Pid(_) => self.to(MasterStep::Close(Close { act: Act::Closed, ..step })),
-                Reply::Done | Reply::Failed(_) => self.go(MasterStep::Close(step), Effect::ParentPid),
-                _ => unanswered(&step, reply),
-            },
+                let owner_lives = parent == self.parent;
+                self.to(MasterStep::Close(if owner_lives {
+                    next
+                } else {
+                    Close { act: Act::Closed, ..step }
+                }))
+            }
             (Act::Closed, Some(_)) => self.go(
                 MasterStep::Close(Close { act: Act::Unlinked, ..step }),
                 Effect::UnlinkSocket(listening.address),
             ),
-            (Act::Unlinked, Some(_)) => match *reply {
-                Reply::Failed(errno) => {
+            (Act::Unlinked, Some(_)) => match reply.outcome() {
+                Err(errno) => {
                     let line = Line::UnlinkSocketFailed { address: listening.address, errno };
                     self.log(MasterStep::Close(next), line)
                 }
-                _ => self.to(MasterStep::Close(next)),
+                Ok(()) => self.to(MasterStep::Close(next)),
             },
         }
     }

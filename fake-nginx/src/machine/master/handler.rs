@@ -4,8 +4,9 @@
 //! `ngx_signal_handler` and `ngx_process_get_status` in `src/os/unix/ngx_process.c`, nginx 1.14 to 1.30.
 
 use super::{Master, NewBinary, Point, Step as MasterStep};
-use crate::machine::effect::{Effect, Reply, Waited};
+use crate::machine::effect::Effect;
 use crate::machine::line::{Action, Kind, Line};
+use crate::machine::reply::{Reply, Waited};
 use crate::machine::signal::{Arrival, ExitStatus, Pid, Signal};
 use crate::machine::{Turn, unanswered};
 
@@ -21,9 +22,9 @@ pub(super) enum Step {
     /// USR2 was refused and the refusal's first line written.
     Refused { then: Point },
     /// CHLD: its line is written, or the last child's.
-    Collect { one: bool, then: Point },
+    Collect { then: Point },
     /// A child's state has come.
-    Collected { one: bool, then: Point },
+    Collected { then: Point },
     /// A child's line is written.
     Told { kind: Option<Kind>, pid: Pid, status: ExitStatus, then: Point },
 }
@@ -34,8 +35,8 @@ impl Master {
             Step::Next { then } => self.next_arrival(then),
             Step::Parent { arrival, then } => self.gate(arrival, then, reply),
             Step::Refused { then } => self.log(handler(Step::Next { then }), Line::ChangingBinaryIgnored),
-            Step::Collect { one, then } => self.go(handler(Step::Collected { one, then }), Effect::Wait),
-            Step::Collected { one, then } => self.collected(one, then, reply),
+            Step::Collect { then } => self.go(handler(Step::Collected { then }), Effect::Wait),
+            Step::Collected { then } => self.collected(then, reply),
             Step::Told { kind, pid, status, then } => self.told(kind, pid, status, then),
         }
     }
@@ -80,10 +81,8 @@ impl Master {
             }
             Signal::Winch | Signal::Io | Signal::Kill => Action::None,
         };
-        let next = match arrival.signal {
-            Signal::Chld => Step::Collect { one: false, then },
-            _ => Step::Next { then },
-        };
+        let collects = arrival.signal == Signal::Chld;
+        let next = if collects { Step::Collect { then } } else { Step::Next { then } };
         self.log_signal(next, arrival, action)
     }
 
@@ -105,25 +104,22 @@ impl Master {
         self.log_signal(Step::Next { then }, arrival, Action::ChangingBinary)
     }
 
-    fn collected(&mut self, one: bool, then: Point, reply: &Reply) -> Option<Turn> {
-        match *reply {
-            Reply::Waited(Waited::Nobody | Waited::NoChildren) => self.to(handler(Step::Next { then })),
-            Reply::Failed(errno) => self.log(handler(Step::Next { then }), Line::WaitFailed { errno }),
-            Reply::Waited(Waited::Exited { pid, status }) => {
-                let child = self.children.iter_mut().find(|child| child.pid == Some(pid));
-                let kind = child.map(|child| {
-                    child.has_exited = true;
-                    child.kind
-                });
-                let line = Line::Exited { kind, pid, status };
-                self.log(handler(Step::Told { kind, pid, status, then }), line)
-            }
-            _ => unanswered(&(one, self.step), reply),
+    fn collected(&mut self, then: Point, reply: &Reply) -> Option<Turn> {
+        if let Reply::Failed(errno) = *reply {
+            return self.log(handler(Step::Next { then }), Line::WaitFailed { errno });
         }
+        let &Reply::Waited(waited) = reply else { unanswered(&self.step, reply) };
+        let Waited::Exited { pid, status } = waited else { return self.to(handler(Step::Next { then })) };
+        let child = self.children.iter_mut().find(|child| child.pid == Some(pid));
+        let kind = child.map(|child| {
+            child.has_exited = true;
+            child.kind
+        });
+        self.log(handler(Step::Told { kind, pid, status, then }), Line::Exited { kind, pid, status })
     }
 
     fn told(&mut self, kind: Option<Kind>, pid: Pid, status: ExitStatus, then: Point) -> Option<Turn> {
-        let next = handler(Step::Collect { one: true, then });
+        let next = handler(Step::Collect { then });
         if status != ExitStatus::Code(FATAL_CODE) {
             return self.to(next);
         }

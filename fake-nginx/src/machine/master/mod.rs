@@ -15,12 +15,16 @@ mod reap;
 mod spawn;
 mod turn;
 
+#[cfg(test)]
+mod tests;
+
 use smallvec::SmallVec;
 
 use super::cycle::Cycle;
-use super::effect::{Effect, Entry, Reply, Title};
+use super::effect::{Effect, Entry, Title};
 use super::init_cycle::InitCycle;
 use super::line::Line;
+use super::reply::Reply;
 use super::signal::{Arrivals, Pid};
 use super::{Defects, Turn, unanswered};
 use crate::release::Profile;

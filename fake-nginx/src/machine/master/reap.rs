@@ -6,8 +6,9 @@
 use super::spawn::Then;
 use super::{Master, NewBinary, Point, Step as MasterStep};
 use crate::machine::Turn;
-use crate::machine::effect::{Command, Effect, Reply, Slot};
+use crate::machine::effect::{Command, Effect, Slot};
 use crate::machine::line::Line;
+use crate::machine::reply::Reply;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
@@ -106,11 +107,9 @@ impl Master {
             self.is_noaccepting = false;
         }
         let next = reap(Step::Forget { slot });
-        match *reply {
-            Reply::Failed(errno) => {
-                self.log(next, Line::RenameBackAfterExitFailed { path: self.cycle.pid, errno })
-            }
-            _ => self.to(next),
+        match reply.outcome() {
+            Err(errno) => self.log(next, Line::RenameBackAfterExitFailed { path: self.cycle.pid, errno }),
+            Ok(()) => self.to(next),
         }
     }
 

@@ -5,8 +5,9 @@
 //! `ngx_spawn_process` and `ngx_execute_proc` in `src/os/unix/ngx_process.c`, nginx 1.14 to 1.30.
 
 use super::{Child, Master, NewBinary, Point, Step as MasterStep, reap};
-use crate::machine::effect::{Command, Effect, Reply, Slot};
+use crate::machine::effect::{Command, Effect, Slot};
 use crate::machine::line::{Errno, Kind, Line};
+use crate::machine::reply::Reply;
 use crate::machine::signal::Pid;
 use crate::machine::worker::{Origin, Worker};
 use crate::machine::{Process, Turn, unanswered};
@@ -60,11 +61,9 @@ impl Master {
             Step::Channel { slot, kind, then } => {
                 self.go(spawn(Step::Fork { slot, kind, then }), Effect::OpenChannel(Slot(slot)))
             }
-            Step::Fork { slot, kind, then } => match *reply {
-                Reply::Failed(errno) => {
-                    self.log(spawn(Step::Failed { then }), Line::ChannelFailed { kind, errno })
-                }
-                _ => self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork),
+            Step::Fork { slot, kind, then } => match reply.outcome() {
+                Err(errno) => self.log(spawn(Step::Failed { then }), Line::ChannelFailed { kind, errno }),
+                Ok(()) => self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork),
             },
             Step::Forked { slot, kind, then } => self.forked(slot, kind, then, reply),
             Step::CloseChannel { slot, then } => {
@@ -72,10 +71,10 @@ impl Master {
             }
             Step::Failed { then } => self.not_spawned(then),
             Step::Pass { slot, to, then } => self.pass(slot, to, then),
-            Step::NotExecuted => match *reply {
-                Reply::Failed(errno) => self.log(spawn(Step::Quit), Line::ExecFailed { errno }),
-                _ => unanswered(&step, reply),
-            },
+            Step::NotExecuted => {
+                let &Reply::Failed(errno) = reply else { unanswered(&step, reply) };
+                self.log(spawn(Step::Quit), Line::ExecFailed { errno })
+            }
             Step::Quit => self.go(spawn(Step::Quit), Effect::Exit(1)),
         }
     }
@@ -120,6 +119,7 @@ impl Master {
             slot: Slot(slot),
             index,
             is_daemonized: self.is_daemonized,
+            has_reopen_pending: self.flags.reopen,
         })
     }
 

@@ -9,9 +9,10 @@ use super::children::Order;
 use super::spawn::Then;
 use super::{Master, NewBinary, Point, Step, exit};
 use crate::machine::Turn;
-use crate::machine::effect::{Effect, Reply};
+use crate::machine::effect::Effect;
 use crate::machine::init_cycle::{InitCycle, Progress};
 use crate::machine::line::{Kind, Line};
+use crate::machine::reply::Reply;
 
 /// The escalation's first delay; it doubles with every SIGALRM.
 const FIRST_DELAY_MS: u32 = 50;
@@ -157,11 +158,10 @@ impl Master {
     }
 
     pub(super) fn reopened(&mut self, reply: &Reply) -> Option<Turn> {
-        match *reply {
-            Reply::FailedAt(path, errno) => {
-                self.log(Step::At(Point::ReopenTell), Line::OpenFailed { path, errno })
-            }
-            _ => self.to(Step::At(Point::ReopenTell)),
+        let next = Step::At(Point::ReopenTell);
+        match reply.failure() {
+            Some((path, errno)) => self.log(next, Line::OpenFailed { path, errno }),
+            None => self.to(next),
         }
     }
 

@@ -5,8 +5,9 @@
 //! `src/event/ngx_event.c`, nginx 1.18 to 1.30.
 
 use super::{Step as WorkerStep, Worker};
-use crate::machine::effect::{Effect, Reply, Title};
+use crate::machine::effect::{Effect, Title};
 use crate::machine::line::Line;
+use crate::machine::reply::Reply;
 use crate::release::Version;
 
 /// The code that says: do not start me again.

@@ -8,7 +8,7 @@
 //! Durations and times are milliseconds and end in `_ms`.
 
 use crate::machine::cycle::Fd;
-use crate::machine::effect::Answer;
+use crate::machine::reply::Answer;
 
 /// `send_timeout`
 pub(super) const SEND_TIMEOUT_MS: u64 = 60_000;

@@ -7,8 +7,9 @@
 
 use super::connection::Connection;
 use super::{Step, Worker, request, shutdown, unanswered};
-use crate::machine::effect::{Command, Conn, Effect, Ready, Reply};
+use crate::machine::effect::{Command, Conn, Effect};
 use crate::machine::line::{Action, Line};
+use crate::machine::reply::{Ready, Reply};
 use crate::machine::signal::Signal;
 
 /// After how many accepts a worker lets another one have the next (since 1.21.6).
@@ -72,7 +73,7 @@ impl Worker {
             Ready::Channel => self.go(Step::Channel, Effect::ReadChannel),
             Ready::Listener(index) => self.accept(index),
             Ready::Connection { conn, readable, writable, finished } => {
-                let Some(connection) = self.connection(conn) else { return None };
+                let connection = self.connection(conn)?;
                 connection.is_readable |= readable;
                 connection.is_writable |= writable;
                 connection.has_finished |= finished;

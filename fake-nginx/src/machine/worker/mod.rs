@@ -16,8 +16,9 @@ mod shutdown;
 use smallvec::SmallVec;
 
 use super::cycle::Cycle;
-use super::effect::{Conn, Effect, Entry, Ready, Reply, Slot};
+use super::effect::{Conn, Effect, Entry, Slot};
 use super::line::Line;
+use super::reply::{Ready, Reply};
 use super::signal::Arrivals;
 use super::{Turn, unanswered};
 use crate::release::Profile;
@@ -32,6 +33,8 @@ pub(super) struct Origin {
     pub(super) slot: Slot,
     pub(super) index: u16,
     pub(super) is_daemonized: bool,
+    /// Memory is forked, flags of pending signals included; a worker looks at this one.
+    pub(super) has_reopen_pending: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -92,7 +95,7 @@ impl Worker {
             slot: origin.slot,
             index: origin.index,
             is_daemonized: origin.is_daemonized,
-            flags: Flags::default(),
+            flags: Flags { reopen: origin.has_reopen_pending, ..Flags::default() },
             is_exiting: false,
             shutdown_at_ms: None,
             now_ms: 0,
@@ -149,9 +152,9 @@ impl Worker {
                 let conf = self.cycle.conf;
                 self.go(Step::Reopened, Effect::ReopenLogs { conf, give_to_user: false })
             }
-            Step::Reopened => match reply {
-                Reply::FailedAt(path, errno) => self.log(Step::Loop, Line::OpenFailed { path, errno }),
-                _ => self.to(Step::Loop),
+            Step::Reopened => match reply.failure() {
+                Some((path, errno)) => self.log(Step::Loop, Line::OpenFailed { path, errno }),
+                None => self.to(Step::Loop),
             },
             Step::Leave(step) => self.leave(step),
         }

@@ -8,7 +8,8 @@
 
 use super::connection::{Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS};
 use super::{Step, Worker, unanswered};
-use crate::machine::effect::{Conn, Effect, Parsed, Received, Reply, Sent};
+use crate::machine::effect::{Conn, Effect};
+use crate::machine::reply::{Parsed, Received, Reply, Sent};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Act {
@@ -49,10 +50,10 @@ impl Worker {
             Act::Answered => self.answered(conn, reply),
             Act::Send => self.send(conn),
             Act::Sent { asked } => self.sent(conn, asked, reply),
-            Act::Peeked => match reply {
-                Reply::Received(Received::End | Received::Reset) => self.close(conn),
-                _ => self.to(Step::Ready),
-            },
+            Act::Peeked => {
+                let is_gone = matches!(reply, Reply::Received(Received::End | Received::Reset));
+                if is_gone { self.close(conn) } else { self.to(Step::Ready) }
+            }
             Act::Next => self.next_request(conn, reply),
             Act::Linger => self.linger(conn),
             Act::Discarded => self.discarded(conn, reply),
@@ -139,12 +140,12 @@ impl Worker {
     }
 
     fn respond(&mut self, conn: Conn) -> Option<Effect> {
-        let (now_ms, is_draining) = (self.now_ms, self.is_exiting);
+        let (conf, now_ms, is_draining) = (self.cycle.conf, self.now_ms, self.is_exiting);
         let Some(connection) = self.connection(conn) else { return self.to(Step::Ready) };
         connection.requests += 1;
         connection.start_ms = now_ms;
         let requests = connection.requests;
-        self.act(conn, Act::Answered, Effect::Respond { conn, requests, is_draining })
+        self.act(conn, Act::Answered, Effect::Respond { conf, conn, requests, is_draining })
     }
 
     fn answered(&mut self, conn: Conn, reply: &Reply) -> Option<Effect> {

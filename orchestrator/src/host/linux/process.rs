@@ -54,13 +54,16 @@ pub(crate) fn title(pid: u32) -> Title {
     title_of(&command_line(pid))
 }
 
+/// A title is written byte by byte over the one before, and can be read half-way: a worker that begins to say
+/// that it shuts down is shutting down, and a mixture of master and worker is a worker right after its fork,
+/// which counts as a master's title until it has its own.
 fn title_of(command_line: &str) -> Title {
-    match command_line.strip_prefix("nginx: ") {
-        Some("worker process is shutting down") => Title::ShuttingDown,
-        Some("worker process") => Title::Worker,
-        Some(rest) if rest.starts_with("master process") => Title::Master,
-        Some(rest) if rest.starts_with("cache ") => Title::Helper,
-        Some(_) | None => Title::Other,
+    let Some(name) = command_line.strip_prefix("nginx: ") else { return Title::Other };
+    match name.strip_prefix("worker process") {
+        Some("") => Title::Worker,
+        Some(more) if more.starts_with(' ') => Title::ShuttingDown,
+        Some(_) | None if name.starts_with("cache ") => Title::Helper,
+        Some(_) | None => Title::Master,
     }
 }
 
@@ -142,6 +145,13 @@ mod tests {
         assert_eq!(title_of("nginx: worker process is shutting down"), Title::ShuttingDown);
         assert_eq!(title_of("nginx: cache manager process"), Title::Helper);
         assert_eq!(title_of("/usr/sbin/nginx -c /x"), Title::Other);
+    }
+
+    #[test]
+    fn a_title_read_half_way_is_no_new_binary() {
+        assert_eq!(title_of("nginx: worker process is sh"), Title::ShuttingDown);
+        assert_eq!(title_of("nginx: woster process /usr/sbin/nginx"), Title::Master);
+        assert_eq!(title_of("nginx: worker processusr/sbin/nginx"), Title::Master);
     }
 
     #[test]

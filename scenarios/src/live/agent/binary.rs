@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use fake_nginx::fault::NoFault;
 use fake_nginx::release::Version;
 use fake_nginx::stamp::{self, Stamp};
 
@@ -100,7 +101,7 @@ fn place(
                 Some(found) => found.version,
                 None => wanted.version.parse::<Version>().map_err(|error| error.to_string())?,
             };
-            stamp_fake(version, wanted.fault.as_deref(), &order.defects, path)?;
+            stamp_fake(version, wanted.fault.as_deref(), &order.fake_defects, path)?;
             Ok(version.to_string())
         }
     }
@@ -110,8 +111,6 @@ fn place(
 fn stamp_fake(version: Version, fault: Option<&str>, defects: &[String], path: &Path) -> Result<(), String> {
     let mut identity = Stamp::new(version);
     identity.defects = defects.to_vec();
-    if let Some(fault) = fault {
-        return Err(format!("faults cannot be stamped yet: {fault}"));
-    }
+    identity.fault = fault.map(str::parse).transpose().map_err(|error: NoFault| error.to_string())?;
     stamp::write(&identity, path).map_err(|error| error.to_string())
 }

@@ -4,12 +4,15 @@
 //! nginx sends the first second's worth of `limit_rate` at once, but never more than `sendfile_max_chunk` in one
 //! go, and after each go it waits as long as the rate demands (`ngx_http_write_filter`). So an answer of five
 //! chunks takes four waits. The whole answer stays below the 4096 bytes that one word of a configuration may have.
+//!
+//! `fake-nginx` has the rate but not the chunk, so there an answer is a whole number of seconds long.
 
 use std::fmt::Write;
 
 use rustix::process::geteuid;
 
 use super::super::order::Paths;
+use crate::scenario::WorldKind;
 
 /// The longest head of nginx's answers here, counted into what the rate limits.
 const HEAD_BYTES: u64 = 180;
@@ -18,7 +21,8 @@ const CHUNK_BYTES: u64 = 800;
 const PAUSES: u64 = 4;
 
 /// The text of nginx.conf.
-pub(super) fn text(paths: &Paths, workers: u16, port: u16, slow_ms: u64) -> String {
+pub(super) fn text(world: WorldKind, paths: &Paths, workers: u16, port: u16, slow_ms: u64) -> String {
+    let slow = Slow::of(world, slow_ms);
     let prefix = paths.prefix.display();
     let mut conf = String::new();
     let mut line = |text: String| {
@@ -43,28 +47,44 @@ pub(super) fn text(paths: &Paths, workers: u16, port: u16, slow_ms: u64) -> Stri
     line(format!("        listen 127.0.0.1:{port};"));
     line("        location / { return 200 \"$pid $nginx_version\\n\"; }".into());
     line("        location /slow {".into());
-    line(format!("            limit_rate {};", rate(slow_ms)));
+    line(format!("            limit_rate {};", slow.bytes_per_second));
     line(format!("            sendfile_max_chunk {CHUNK_BYTES};"));
-    line(format!("            return 200 \"$pid $nginx_version\\n{}\";", filler()));
+    line(format!("            return 200 \"$pid $nginx_version\\n{}\";", slow.filler()));
     line("        }".into());
     line("    }".into());
     line("}".into());
     conf
 }
 
-/// Bytes per second at which the pauses of a slow answer last `slow_ms` together.
-fn rate(slow_ms: u64) -> u64 {
-    (CHUNK_BYTES * 1_000 * PAUSES / slow_ms.max(PAUSES)).max(1)
+/// How long a slow answer is, and how fast it goes.
+struct Slow {
+    bytes_per_second: u64,
+    body_bytes: u64,
 }
 
-/// Lines that fill a slow answer so that its last chunk is half full.
-fn filler() -> String {
-    let wanted = CHUNK_BYTES * PAUSES + CHUNK_BYTES / 2 - HEAD_BYTES;
-    let mut filler = String::new();
-    for i in 0..wanted / 10 {
-        let _ = write!(filler, "{i:09} ");
+impl Slow {
+    /// Whose last chunk is half full, and whose pauses last `slow_ms` together.
+    fn of(world: WorldKind, slow_ms: u64) -> Self {
+        let (bytes_per_second, pauses, chunk_bytes) = match world {
+            WorldKind::Real => {
+                ((CHUNK_BYTES * 1_000 * PAUSES / slow_ms.max(PAUSES)).max(1), PAUSES, CHUNK_BYTES)
+            }
+            WorldKind::Fake | WorldKind::Model => {
+                let seconds = slow_ms.div_ceil(1_000).max(1);
+                let rate = CHUNK_BYTES * (PAUSES - 1) / seconds;
+                (rate, seconds, rate)
+            }
+        };
+        Self { bytes_per_second, body_bytes: chunk_bytes * pauses + chunk_bytes / 2 - HEAD_BYTES }
     }
-    filler
+
+    fn filler(&self) -> String {
+        let mut filler = String::new();
+        for i in 0..self.body_bytes / 10 {
+            let _ = write!(filler, "{i:09} ");
+        }
+        filler
+    }
 }
 
 /// The group that `nobody` belongs to: distributions name it differently.

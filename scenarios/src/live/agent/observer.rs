@@ -220,7 +220,9 @@ impl Observer {
         for pid in std::mem::take(&mut self.unwatched) {
             let handle =
                 Pid::from_raw(pid.cast_signed()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-            let is_ours = self.is_of_world(pid) || proc::doing(pid).is_some_and(|doing| doing.state == 'Z');
+            // Not somebody who got the number later. What nginx executes may be a script, so its child is ours.
+            let is_known = |pid| pid == self.own || self.processes.contains_key(&pid);
+            let is_ours = self.is_of_world(pid) || proc::parent(pid).is_some_and(is_known);
             match handle.filter(|_| is_ours) {
                 None => self.died(pid, None),
                 Some(handle) => {
@@ -269,6 +271,8 @@ impl Observer {
 
     /// Looks at `/proc`, and decides when to look again.
     pub(super) fn look(&mut self) {
+        // What is seen there has a reason, and nginx has logged it before.
+        self.read_log();
         let mut is_unsettled = false;
         for (pid, parent) in proc::descendants(self.own) {
             if let Some(process) = self.processes.get_mut(&pid).filter(|process| process.is_alive()) {

@@ -24,19 +24,18 @@ impl PidFiles {
         }
     }
 
-    /// What changed. A file that was removed meanwhile was absent, even if there is another one now.
+    /// What a change to a name has changed. A file that was removed was absent, even if there is another one by
+    /// now: that one's own change comes behind it, in its order.
     pub(super) fn changes(&mut self, name: &str, is_removal: bool) -> Vec<(PidFile, Content)> {
         let mut changes = Vec::new();
         for (file, path, held) in &mut self.files {
             if path.file_name().is_none_or(|own| own != name) {
                 continue;
             }
-            let seen = if is_removal { vec![Content::Absent, read(path)] } else { vec![read(path)] };
-            for content in seen {
-                if *held != content {
-                    *held = content.clone();
-                    changes.push((*file, content));
-                }
+            let content = if is_removal { Content::Absent } else { read(path) };
+            if *held != content {
+                *held = content.clone();
+                changes.push((*file, content));
             }
         }
         changes

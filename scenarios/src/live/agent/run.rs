@@ -85,7 +85,7 @@ impl Run<'_> {
 
     fn configure(&self, workers: u16) -> Result<(), Stop> {
         let slow_ms = self.order.scenario.load.slow_ms;
-        let text = config::text(&self.world.paths, workers, self.port, slow_ms);
+        let text = config::text(self.order.world, &self.world.paths, workers, self.port, slow_ms);
         fs::write(&self.world.paths.conf, text).map_err(Stop::broken("write the configuration"))
     }
 

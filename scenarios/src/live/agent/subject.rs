@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::super::launch::OLDBIN;
@@ -34,13 +35,18 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
             }
             give("--state-dir", &world.paths.state.to_string_lossy());
             let mut command = Command::new("/proc/self/exe");
-            command.arg0("oldbin").arg(OLDBIN).args(words).arg("--json");
+            command
+                .arg0("oldbin")
+                .arg(OLDBIN)
+                .arg(order.orchestrator_defects.join(","))
+                .args(words)
+                .arg("--json");
             Ok(claim::of_oldbin(&step(world, &text, &mut command)?))
         }
         Subject::Command { program, arguments } => {
             let words: Vec<String> = arguments.iter().map(|word| fill(word, &values)).collect();
             let text = format!("{} {}", program.display(), words.join(" "));
-            let mut command = Command::new(program);
+            let mut command = Command::new(from_here(program));
             command.args(words);
             Ok(claim::of_command(&step(world, text.trim_end(), &mut command)?))
         }
@@ -54,7 +60,7 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
 /// What stands in the place of a runbook's placeholders.
 fn values(world: &World) -> BTreeMap<&'static str, String> {
     let paths = &world.paths;
-    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let text = |path: &Path| path.to_string_lossy().into_owned();
     BTreeMap::from([
         ("binary", text(&paths.binary)),
         ("new", text(&paths.new)),
@@ -64,6 +70,12 @@ fn values(world: &World) -> BTreeMap<&'static str, String> {
         ("old-version", world.observer.binaries.old.clone()),
         ("new-version", world.observer.binaries.new.clone()),
     ])
+}
+
+/// A relative path, made absolute: the program is run in the world's folder. A bare name is looked up in PATH.
+fn from_here(program: &Path) -> PathBuf {
+    let is_bare = program.components().count() == 1;
+    if is_bare { program.to_owned() } else { std::env::current_dir().unwrap_or_default().join(program) }
 }
 
 /// Runs a subject that is one process, as one step.

@@ -103,9 +103,8 @@ impl Clients {
             }
             Due::Client(client) => self.work_of(client),
             Due::Patience(number) => {
-                match self.connections.get(&number).map(|connection| connection.is_busy()) {
-                    Some(true) => self.ended(number, End { fate: Fate::TimedOut, pid: None, version: None }),
-                    Some(false) | None => {}
+                if self.connections.get(&number).is_some_and(Connection::is_busy) {
+                    self.ended(number, End { fate: Fate::TimedOut, pid: None, version: None });
                 }
                 self.forget(number);
                 Ok(())

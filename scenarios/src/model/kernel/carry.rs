@@ -91,7 +91,7 @@ impl Kernel {
             &Effect::Peek(conn) => Some(Reply::Received(self.receive(pid, conn, Takes::Nothing))),
             &Effect::Discard(conn) => Some(Reply::Received(self.receive(pid, conn, Takes::AndForgets))),
             &Effect::Parse(conn) => Some(Reply::Parsed(self.parse(pid, conn))),
-            &Effect::Respond { conn, requests, is_draining } => {
+            &Effect::Respond { conn, requests, is_draining, .. } => {
                 Some(Reply::Answer(self.respond(pid, conn, requests, is_draining, around)))
             }
             Effect::Say(_)

@@ -78,6 +78,7 @@ impl Kernel {
         let image = process.image;
         let (actor, image) = if is_new_binary || by.who == Who::Launcher {
             self.generations += 1;
+            self.masters_born.push(pid);
             self.workers_born.push(0);
             let staged = match self.files.read(Path::BINARY) {
                 Some(Content::Image(image)) => Some(image),

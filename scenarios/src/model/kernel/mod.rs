@@ -81,6 +81,8 @@ pub struct Kernel {
     connections: Vec<Connection>,
     last_connection: u32,
     generations: u8,
+    /// Masters that were ever born, by generation from 1.
+    masters_born: SmallVec<[Pid; 4]>,
     /// Workers that were ever born, by generation from 1.
     workers_born: SmallVec<[u8; 4]>,
 }
@@ -111,6 +113,7 @@ impl Kernel {
             connections: Vec::new(),
             last_connection: 0,
             generations: 0,
+            masters_born: SmallVec::new(),
             workers_born: SmallVec::new(),
         }
     }
@@ -151,6 +154,13 @@ impl Kernel {
     #[must_use]
     pub fn process(&self, pid: Pid) -> Option<&Proc> {
         self.index(pid).map(|at| &*self.processes[at])
+    }
+
+    /// The generation of a master, alive or not.
+    #[must_use]
+    pub fn generation_of(&self, master: Pid) -> Option<u8> {
+        let at = self.masters_born.iter().position(|&born| born == master)?;
+        u8::try_from(at + 1).ok()
     }
 
     /// Every connection that one side still has open.

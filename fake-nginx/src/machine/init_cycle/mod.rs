@@ -7,12 +7,15 @@
 //! # Not modelled
 //! Shared memory, temporary folders, the lock file, matching of inherited sockets by protocol (1.29.7).
 
+mod leftover;
+
 use smallvec::SmallVec;
 
-use super::cycle::{Cycle, Listenings, PidFile};
-use super::effect::{Effect, Entry, Notice, Reply};
+use super::cycle::{Cycle, Fd, Listenings, PidFile};
+use super::effect::{Effect, Entry, Notice};
 use super::line::{Errno, Line};
 use super::names::ConfId;
+use super::reply::Reply;
 use super::signal::Pid;
 use super::unanswered;
 
@@ -40,7 +43,6 @@ pub(super) enum Occasion {
 
 /// What comes of it.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a return value that is taken apart at once")]
 pub(super) enum Progress {
     Do(Effect),
     Done(Cycle),
@@ -66,6 +68,8 @@ enum Step {
     Adjust(u8),
     Stderr,
     UsingEpoll,
+    CloseIgnored,
+    IgnoredClosed,
     CloseOld(u8),
     OldClosed(u8),
     OldDeleting(u8),
@@ -87,6 +91,8 @@ pub(super) struct InitCycle {
     remain: SmallVec<[bool; 4]>,
     /// Sockets that were opened here, by place.
     opened: SmallVec<[bool; 4]>,
+    /// What was inherited and is no socket.
+    ignored: SmallVec<[Fd; 2]>,
     old_cycle: Option<(ConfId, PidFile)>,
     new: Option<Cycle>,
     said: SmallVec<[Line; 1]>,
@@ -95,8 +101,8 @@ pub(super) struct InitCycle {
 
 impl InitCycle {
     /// A first cycle; `inherited` are the sockets that came through `NGINX`.
-    pub(super) fn first(occasion: Occasion, inherited: Listenings) -> Self {
-        Self::new(occasion, inherited, None)
+    pub(super) fn first(occasion: Occasion, inherited: Listenings, ignored: SmallVec<[Fd; 2]>) -> Self {
+        Self { ignored, ..Self::new(occasion, inherited, None) }
     }
 
     /// The cycle of a reload.
@@ -111,6 +117,7 @@ impl InitCycle {
             remain: old.iter().map(|_| false).collect(),
             old,
             opened: SmallVec::new(),
+            ignored: SmallVec::new(),
             old_cycle,
             new: None,
             said: SmallVec::new(),
@@ -122,16 +129,14 @@ impl InitCycle {
     pub(super) fn next(&mut self, reply: Reply) -> Progress {
         let mut reply = reply;
         loop {
-            match self.step {
-                Step::Finished => {
-                    return Progress::Done(self.new.take().expect("a finished cycle was read"));
-                }
-                Step::GivenUp => return Progress::Failed,
-                step => {
-                    if let Some(effect) = self.advance(step, reply) {
-                        return Progress::Do(effect);
-                    }
-                }
+            if self.step == Step::Finished {
+                return Progress::Done(self.new.take().expect("a finished cycle was read"));
+            }
+            if self.step == Step::GivenUp {
+                return Progress::Failed;
+            }
+            if let Some(effect) = self.advance(self.step, reply) {
+                return Progress::Do(effect);
             }
             reply = Reply::Done;
         }
@@ -159,11 +164,23 @@ impl InitCycle {
             Step::RoundOver { round, failed } => self.round_over(round, failed),
             Step::Again { round } => self.go(Step::Round(round + 1), Effect::Pause { for_ms: BIND_PAUSE_MS }),
             Step::Adjust(at) => self.adjust(at),
-            Step::Stderr => {
+            Step::Stderr if self.is_reload() => {
                 let conf = self.cycle().conf;
                 self.go(Step::UsingEpoll, Effect::RedirectStderr(conf))
             }
-            Step::UsingEpoll => self.log(Step::CloseOld(0), Line::UsingEpoll),
+            Step::Stderr => self.to(Step::UsingEpoll),
+            Step::UsingEpoll if self.is_test() => self.to(Step::CloseIgnored),
+            Step::UsingEpoll => self.log(Step::CloseIgnored, Line::UsingEpoll),
+            Step::CloseIgnored => match self.ignored.pop() {
+                Some(fd) => self.go(Step::IgnoredClosed, Effect::CloseListener(fd)),
+                None => self.to(Step::CloseOld(0)),
+            },
+            Step::IgnoredClosed => match reply.outcome() {
+                Ok(()) => self.to(Step::CloseIgnored),
+                Err(errno) => {
+                    self.log_old(Step::CloseIgnored, Line::CloseSocketFailed { address: None, errno })
+                }
+            },
             Step::CloseOld(at) => self.close_old(at),
             Step::OldClosed(at) => self.old_closed(at, &reply),
             Step::OldDeleting(at) => {
@@ -276,9 +293,9 @@ impl InitCycle {
     }
 
     fn logs_open(&mut self, reply: &Reply) -> Option<Effect> {
-        match *reply {
-            Reply::FailedAt(path, errno) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
-            _ => self.to(Step::Match),
+        match reply.failure() {
+            Some((path, errno)) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
+            None => self.to(Step::Match),
         }
     }
 
@@ -316,21 +333,17 @@ impl InitCycle {
         let is_test = self.is_test();
         let new = self.new.as_mut().expect("the configuration was read before");
         let listening = &mut new.listening[usize::from(at)];
-        match *reply {
-            Reply::Fd(fd) => {
-                listening.fd = Some(fd);
-                self.to(Step::Open { round, at: at + 1, failed })
-            }
-            Reply::SocketFailed(_, Errno::EADDRINUSE) if is_test => {
-                self.to(Step::Open { round, at: at + 1, failed })
-            }
-            Reply::SocketFailed(call, errno) => {
-                let (address, backlog) = (listening.address, listening.backlog);
-                let line = Line::SocketFailed { call, address, backlog, errno };
-                self.log(Step::NotOpened { round, at, errno }, line)
-            }
-            _ => unanswered(&self.step, reply),
+        let next = Step::Open { round, at: at + 1, failed };
+        if let Reply::Fd(fd) = *reply {
+            listening.fd = Some(fd);
+            return self.to(next);
         }
+        let &Reply::SocketFailed(call, errno) = reply else { unanswered(&self.step, reply) };
+        if is_test && errno == Errno::EADDRINUSE {
+            return self.to(next);
+        }
+        let (address, backlog) = (listening.address, listening.backlog);
+        self.log(Step::NotOpened { round, at, errno }, Line::SocketFailed { call, address, backlog, errno })
     }
 
     fn round_over(&mut self, round: u8, failed: bool) -> Option<Effect> {
@@ -362,46 +375,5 @@ impl InitCycle {
             return self.to(Step::Adjust(at + 1));
         }
         self.go(Step::Adjust(at + 1), Effect::AdjustListener { fd, backlog, reuseport })
-    }
-
-    fn close_old(&mut self, at: u8) -> Option<Effect> {
-        let index = usize::from(at);
-        let Some(old) = self.old.get(index) else { return self.to(Step::OldLogsClosed) };
-        match old.fd {
-            Some(fd) if !self.remain[index] => self.go(Step::OldClosed(at), Effect::CloseListener(fd)),
-            _ => self.to(Step::CloseOld(at + 1)),
-        }
-    }
-
-    fn old_closed(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
-        let old = self.old[usize::from(at)];
-        if let Reply::Failed(errno) = *reply {
-            // The step stays: the reply to a log line is never a failure.
-            return self.log(Step::OldClosed(at), Line::CloseSocketFailed { address: old.address, errno });
-        }
-        if old.is_unix {
-            return self.log(Step::OldDeleting(at), Line::DeletingSocket { address: old.address });
-        }
-        self.to(Step::CloseOld(at + 1))
-    }
-
-    fn old_unlinked(&mut self, at: u8, reply: &Reply) -> Option<Effect> {
-        let address = self.old[usize::from(at)].address;
-        match *reply {
-            Reply::Failed(errno) => {
-                self.log(Step::CloseOld(at + 1), Line::UnlinkSocketFailed { address, errno })
-            }
-            _ => self.to(Step::CloseOld(at + 1)),
-        }
-    }
-
-    /// Closes what was opened here; the old cycle stays as it is.
-    fn undo(&mut self, at: u8) -> Option<Effect> {
-        let index = usize::from(at);
-        let Some(listening) = self.cycle().listening.get(index) else { return self.to(Step::UndoLogs) };
-        match listening.fd {
-            Some(fd) if self.opened[index] => self.go(Step::Undo(at + 1), Effect::CloseListener(fd)),
-            _ => self.to(Step::Undo(at + 1)),
-        }
     }
 }

@@ -1,0 +1,127 @@
+//! What has been read of the block that is open, before inheritance.
+//!
+//! # Source
+//! `ngx_http_core_merge_loc_conf` and `ngx_http_core_merge_srv_conf` in `src/http/ngx_http_core_module.c`,
+//! `ngx_http_headers_merge` in `src/http/modules/ngx_http_headers_filter_module.c`, nginx 1.18 to 1.30.
+
+use std::collections::BTreeSet;
+
+use super::directive::Contexts;
+use super::listen::ListenLine;
+use super::types::{Location, LocationMatch, Return};
+use super::variable::Template;
+use crate::release::Profile;
+
+/// One open block.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// Which kind of block.
+    pub(super) context: Contexts,
+    /// The directives that may not come again.
+    pub(super) seen: BTreeSet<&'static str>,
+    /// What was set here.
+    pub(super) settings: Settings,
+    /// Whether this is a `types` block, whose lines are no directives.
+    pub(super) is_types: bool,
+    /// The index of the server that this block is or stands in.
+    pub(super) server: usize,
+    /// The place where a `server` was opened.
+    pub(super) at: Option<String>,
+    /// Of a `location`.
+    pub(super) place: Option<LocationPlace>,
+    /// The locations inside.
+    pub(super) locations: Vec<Frame>,
+    /// The servers inside.
+    pub(super) servers: Vec<Frame>,
+    /// `listen`
+    pub(super) listens: Vec<ListenLine>,
+    /// `server_name`, as written.
+    pub(super) names: Vec<String>,
+}
+
+/// What a `location` line says, and where.
+#[derive(Clone, Debug)]
+pub(super) struct LocationPlace {
+    /// Which requests.
+    pub(super) matches: LocationMatch,
+    /// The text of the place for errors, ` in F:N`.
+    pub(super) at: String,
+}
+
+impl Frame {
+    /// A block that was just opened.
+    pub(super) fn new(context: Contexts) -> Self {
+        Self {
+            context,
+            seen: BTreeSet::new(),
+            settings: Settings::default(),
+            is_types: false,
+            server: 0,
+            at: None,
+            place: None,
+            locations: Vec::new(),
+            servers: Vec::new(),
+            listens: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+}
+
+/// What may be set in `http`, `server` and `location`; `None` inherits.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) answer: Option<Return>,
+    pub(super) default_type: Option<String>,
+    pub(super) types: Option<Vec<(String, String)>>,
+    pub(super) headers: Vec<(String, Template, bool)>,
+    pub(super) limit_rate: Option<u64>,
+    pub(super) keepalive_timeout: Option<(u64, u64)>,
+    pub(super) keepalive_requests: Option<u64>,
+    pub(super) keepalive_min_timeout_ms: Option<u64>,
+    pub(super) client_header_timeout_ms: Option<u64>,
+    pub(super) server_tokens: Option<bool>,
+}
+
+impl Settings {
+    /// These settings inside a block with `outer`. `return` is not inherited.
+    pub(super) fn within(&self, outer: &Self) -> Self {
+        let inner = self.clone();
+        Self {
+            answer: inner.answer,
+            default_type: inner.default_type.or_else(|| outer.default_type.clone()),
+            types: inner.types.or_else(|| outer.types.clone()),
+            headers: if inner.headers.is_empty() { outer.headers.clone() } else { inner.headers },
+            limit_rate: inner.limit_rate.or(outer.limit_rate),
+            keepalive_timeout: inner.keepalive_timeout.or(outer.keepalive_timeout),
+            keepalive_requests: inner.keepalive_requests.or(outer.keepalive_requests),
+            keepalive_min_timeout_ms: inner.keepalive_min_timeout_ms.or(outer.keepalive_min_timeout_ms),
+            client_header_timeout_ms: inner.client_header_timeout_ms.or(outer.client_header_timeout_ms),
+            server_tokens: inner.server_tokens.or(outer.server_tokens),
+        }
+    }
+
+    /// The finished location, with nginx's defaults where nothing was set.
+    pub(super) fn finish(self, matches: LocationMatch, nested: Vec<Location>, profile: &Profile) -> Location {
+        let (keepalive_timeout_ms, keepalive_header_s) = self.keepalive_timeout.unwrap_or((75_000, 0));
+        Location {
+            matches,
+            nested,
+            answer: self.answer,
+            default_type: self.default_type.unwrap_or_else(|| "text/plain".to_owned()),
+            types: self.types.unwrap_or_else(default_types),
+            headers: self.headers,
+            limit_rate: self.limit_rate.unwrap_or(0),
+            keepalive_timeout_ms,
+            keepalive_header_s,
+            keepalive_requests: self.keepalive_requests.unwrap_or(profile.keepalive_requests_default.into()),
+            keepalive_min_timeout_ms: self.keepalive_min_timeout_ms.unwrap_or(0),
+            server_tokens: self.server_tokens.unwrap_or(true),
+        }
+    }
+}
+
+fn default_types() -> Vec<(String, String)> {
+    [("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")]
+        .map(|(extension, kind)| (extension.to_owned(), kind.to_owned()))
+        .to_vec()
+}

@@ -1,0 +1,44 @@
+//! The directives that do in the fake what they do in nginx.
+//!
+//! # Source
+//! `ngx_core_commands` in `src/core/nginx.c`, `ngx_event_core_commands` in `src/event/ngx_event.c`,
+//! `ngx_http_core_commands` in `src/http/ngx_http_core_module.c`, nginx 1.18 to 1.30.
+
+use super::directive::{Contexts, Directive, Takes};
+
+const MAIN: Contexts = Contexts::MAIN;
+const EVENTS: Contexts = Contexts::EVENTS;
+const HTTP: Contexts = Contexts::HTTP;
+const SERVER: Contexts = Contexts::SERVER;
+const LOCATION: Contexts = Contexts::LOCATION;
+const WEB: Contexts = Contexts::WEB;
+
+/// Honoured, by context and then by subject.
+pub(super) static HONOURED: &[Directive] = &[
+    Directive::one("include", Contexts::ANY, Takes::Own).repeated().honoured(),
+    Directive::one("daemon", MAIN, Takes::Flag).honoured(),
+    Directive::one("master_process", MAIN, Takes::Flag).honoured(),
+    Directive::one("pid", MAIN, Takes::Text).honoured(),
+    Directive::own("error_log", MAIN, 1, usize::MAX).honoured(),
+    Directive::own("env", MAIN, 1, 1).honoured(),
+    Directive::one("user", MAIN, Takes::Text).many(1, 2).honoured(),
+    Directive::one("worker_processes", MAIN, Takes::Text).honoured(),
+    Directive::one("worker_shutdown_timeout", MAIN, Takes::Milliseconds).honoured(),
+    Directive::block("events", MAIN, 0, 0).honoured(),
+    Directive::block("http", MAIN, 0, 0).honoured(),
+    Directive::one("worker_connections", EVENTS, Takes::Text).honoured(),
+    Directive::block("server", HTTP, 0, 0).repeated().honoured(),
+    Directive::own("listen", SERVER, 1, usize::MAX).honoured(),
+    Directive::own("server_name", SERVER, 1, usize::MAX).honoured(),
+    Directive::block("location", SERVER.or(LOCATION), 1, 2).repeated().honoured(),
+    Directive::own("return", SERVER.or(LOCATION), 1, 2).honoured(),
+    Directive::block("types", WEB, 0, 0).repeated().honoured(),
+    Directive::one("default_type", WEB, Takes::Text).honoured(),
+    Directive::own("add_header", WEB, 2, 3).honoured(),
+    Directive::one("limit_rate", WEB, Takes::Size).honoured(),
+    Directive::one("keepalive_timeout", WEB, Takes::Text).many(1, 2).honoured(),
+    Directive::one("keepalive_requests", WEB, Takes::Number).honoured(),
+    Directive::one("keepalive_min_timeout", WEB, Takes::Milliseconds).since(1, 27, 4).honoured(),
+    Directive::one("client_header_timeout", HTTP.or(SERVER), Takes::Milliseconds).honoured(),
+    Directive::one("server_tokens", WEB, Takes::Text).honoured(),
+];

@@ -1,0 +1,152 @@
+//! The directives outside all blocks, and those of `events`.
+//!
+//! # Source
+//! `ngx_set_user`, `ngx_set_env`, `ngx_set_worker_processes` and `ngx_core_module_init_conf` in
+//! `src/core/nginx.c`, `ngx_log_set_log` in `src/core/ngx_log.c`, `ngx_event_init_conf` in
+//! `src/event/ngx_event.c`, nginx 1.18 to 1.30.
+
+use std::path::PathBuf;
+
+use nix::unistd::{Group, User as SystemUser};
+
+use super::read::{Fail, Reader, full_name};
+use super::types::{ConfError, EnvEntry, ErrorLog, Level, Listen, LogTarget, Server, User};
+use super::value;
+
+/// The group that nginx's configure script finds on a system without the group `nobody`.
+const DEFAULT_GROUPS: [&str; 2] = ["nobody", "nogroup"];
+
+/// What the main context said.
+#[derive(Debug, Default)]
+pub(super) struct Main {
+    pub(super) daemon: Option<bool>,
+    pub(super) master_process: Option<bool>,
+    pub(super) pid: Option<String>,
+    pub(super) error_logs: Vec<ErrorLog>,
+    /// Whether any `error_log` stood there, one without effect included.
+    pub(super) has_error_log: bool,
+    pub(super) user: Option<User>,
+    pub(super) worker_processes: Option<u16>,
+    pub(super) worker_shutdown_timeout_ms: Option<u64>,
+    pub(super) worker_connections: Option<u32>,
+    pub(super) env: Vec<EnvEntry>,
+    pub(super) has_events: bool,
+    pub(super) servers: Vec<Server>,
+    pub(super) listens: Vec<Listen>,
+}
+
+impl Reader<'_> {
+    pub(super) fn apply_main(
+        &mut self,
+        name: &str,
+        arguments: &[String],
+        number: u64,
+        place: &str,
+    ) -> Result<(), Fail> {
+        match name {
+            "daemon" => self.main.daemon = Some(number == 1),
+            "master_process" => self.main.master_process = Some(number == 1),
+            "pid" => self.main.pid = Some(arguments[0].clone()),
+            "worker_shutdown_timeout" => self.main.worker_shutdown_timeout_ms = Some(number),
+            "worker_processes" => self.main.worker_processes = Some(self.worker_processes(&arguments[0])?),
+            "env" => self.main.env.push(env(&arguments[0])),
+            "error_log" => {
+                self.main.has_error_log = true;
+                let log = error_log(arguments, &self.prefix())?;
+                self.main.error_logs.extend(log);
+            }
+            "user" if self.from.is_root => self.main.user = Some(user(arguments)?),
+            "user" => self.warn(format!(
+                "the \"user\" directive makes sense only if the master process runs with super-user privileges, \
+                 ignored{place}"
+            )),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn worker_processes(&self, text: &str) -> Result<u16, Fail> {
+        if text == "auto" {
+            return Ok(self.from.cores);
+        }
+        let count = value::number(text).ok_or(Fail::Word("invalid value"))?;
+        Ok(u16::try_from(count).unwrap_or(u16::MAX))
+    }
+
+    /// `-p` with a slash at its end.
+    pub(super) fn prefix(&self) -> String {
+        with_slash(&self.from.prefix.to_string_lossy())
+    }
+
+    /// What holds once all was read: the unprivileged user, and room for the listening sockets.
+    pub(super) fn finish_main(&mut self) -> Result<(), ConfError> {
+        if self.from.is_root && self.main.user.is_none() {
+            let user = default_user().map_err(|text| self.error(Level::Emerg, text))?;
+            self.main.user = Some(user);
+        }
+        if !self.main.has_events {
+            return Err(self.error(Level::Emerg, "no \"events\" section in configuration".to_owned()));
+        }
+        let connections = *self.main.worker_connections.get_or_insert(512) as usize;
+        let sockets = self.main.listens.len();
+        if connections < sockets + 1 {
+            let text =
+                format!("{connections} worker_connections are not enough for {sockets} listening sockets");
+            return Err(self.error(Level::Emerg, text));
+        }
+        Ok(())
+    }
+}
+
+/// The prefix as nginx keeps it.
+pub(super) fn with_slash(prefix: &str) -> String {
+    if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
+}
+
+fn env(text: &str) -> EnvEntry {
+    match text.split_once('=') {
+        Some((name, value)) => EnvEntry { name: name.to_owned(), value: Some(value.to_owned()) },
+        None => EnvEntry { name: text.to_owned(), value: None },
+    }
+}
+
+/// `None` where the log goes to syslog or to memory, which the fake does not do.
+pub(super) fn error_log(arguments: &[String], prefix: &str) -> Result<Option<ErrorLog>, Fail> {
+    let name = arguments[0].as_str();
+    let target = if name == "stderr" || name.is_empty() {
+        Some(LogTarget::Stderr)
+    } else if name.starts_with("syslog:") || name.starts_with("memory:") {
+        None
+    } else {
+        Some(LogTarget::File(PathBuf::from(full_name(prefix, name))))
+    };
+    let mut level = None;
+    for word in &arguments[1..] {
+        let named = if word.starts_with("debug_") { Some(Level::Debug) } else { Level::of_word(word) };
+        let named = named.ok_or_else(|| Fail::Said(format!("invalid log level \"{word}\"")))?;
+        if level.is_some() && !word.starts_with("debug_") {
+            return Err(Fail::Said(format!("duplicate log level \"{word}\"")));
+        }
+        level = Some(named);
+    }
+    let level = level.unwrap_or(Level::Error);
+    Ok(target.map(|target| ErrorLog { target, level }))
+}
+
+fn user(arguments: &[String]) -> Result<User, Fail> {
+    let name = arguments[0].as_str();
+    let group = arguments.get(1).map_or(name, String::as_str);
+    let uid = SystemUser::from_name(name).ok().flatten();
+    let uid = uid.ok_or_else(|| Fail::Said(format!("getpwnam(\"{name}\") failed")))?.uid;
+    let gid = Group::from_name(group).ok().flatten();
+    let gid = gid.ok_or_else(|| Fail::Said(format!("getgrnam(\"{group}\") failed")))?.gid;
+    Ok(User { name: name.to_owned(), uid: uid.as_raw(), gid: gid.as_raw() })
+}
+
+fn default_user() -> Result<User, String> {
+    let name = "nobody";
+    let user = SystemUser::from_name(name).ok().flatten().ok_or("getpwnam(\"nobody\") failed")?;
+    let group = DEFAULT_GROUPS.iter().find_map(|group| Group::from_name(group).ok().flatten());
+    let group = group.ok_or("getgrnam(\"nogroup\") failed")?;
+    Ok(User { name: name.to_owned(), uid: user.uid.as_raw(), gid: group.gid.as_raw() })
+}

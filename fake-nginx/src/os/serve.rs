@@ -1,0 +1,102 @@
+//! The effects of a worker.
+//!
+//! # Source
+//! `ngx_worker_process_init` in `src/os/unix/ngx_process_cycle.c`, `src/event/`, nginx 1.18 to 1.30.
+
+use std::rc::Rc;
+
+use nix::unistd::Uid;
+use rustix::io::Errno;
+
+use super::worker::WorkerSockets;
+use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
+use super::{clock, process};
+use crate::http::Context;
+use crate::machine::{ConfId, Conn, Effect, Reply, Slot};
+
+impl World {
+    /// What only workers do.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`perform` carries all other effects out itself")]
+    pub(super) fn serve(&mut self, effect: &Effect) -> Reply {
+        let Self { worker, listeners, channels, clock, slot, .. } = self;
+        let worker = worker.as_mut().expect("only a process that entered a worker's life serves");
+        match *effect {
+            Effect::Watch { fd, index, exclusive } => {
+                let watched = listeners
+                    .get(fd)
+                    .map_or(Err(Errno::BADF), |socket| worker.watch(socket, index, exclusive));
+                self.called("epoll_ctl(1)", watched)
+            }
+            Effect::Unwatch(fd) => {
+                rustix_reply(listeners.get(fd).map_or(Err(Errno::BADF), |socket| worker.unwatch(socket)))
+            }
+            Effect::WaitEvents { until_ms } => worker.wait(clock, until_ms),
+            Effect::ReadChannel => Reply::Command(channels.read(*slot).unwrap_or_else(|_| {
+                // The master is gone; closing the own end takes it out of the epoll.
+                channels.close(*slot);
+                None
+            })),
+            Effect::Accept { fd, listen, conn } => {
+                let listener = listeners.get(fd);
+                Reply::Accepted(listener.and_then(|listener| worker.accept(listener, listen, conn)))
+            }
+            Effect::Receive(conn) => Reply::Received(worker.client(conn).receive()),
+            Effect::Peek(conn) => Reply::Received(worker.client(conn).peek()),
+            Effect::Discard(conn) => Reply::Received(worker.client(conn).discard()),
+            Effect::Parse(conn) => Reply::Parsed(worker.client(conn).parse()),
+            Effect::Respond { conf, conn, requests, is_draining } => {
+                self.respond(conf, conn, requests, is_draining)
+            }
+            Effect::Send { conn, from, bytes_max } => Reply::Sent(worker.client(conn).send(from, bytes_max)),
+            Effect::ShutdownWrite(conn) => rustix_reply(worker.shutdown_write(conn)),
+            Effect::Close(conn) => {
+                worker.close(conn);
+                Reply::Done
+            }
+            _ => unreachable!("{effect:?} is no act of a worker alone"),
+        }
+    }
+
+    fn respond(&mut self, conf: ConfId, conn: Conn, requests: u32, is_draining: bool) -> Reply {
+        let conf = Rc::clone(self.reader.conf(conf));
+        let worker = self.worker.as_mut().expect("a worker");
+        let client = worker.client(conn);
+        let context = Context {
+            pid: own_pid().0,
+            profile: self.profile,
+            now_unix_s: clock::unix_s(),
+            is_draining,
+            requests_on_connection: u64::from(requests),
+            connection: client.number,
+            remote: client.remote,
+            local: client.local,
+        };
+        Reply::Answer(client.respond(&conf, &context))
+    }
+
+    pub(super) fn become_user(&mut self, conf: ConfId) -> Reply {
+        let user = self.reader.conf(conf).user.clone().filter(|_| Uid::effective().is_root());
+        match user.map_or(Ok(()), |user| process::become_user(&user)) {
+            Ok(()) => Reply::Done,
+            Err((call, error)) => Reply::CallFailed(self.names.text(&call), errno(error as i32)),
+        }
+    }
+
+    pub(super) fn enter_worker(&mut self, slot: Slot) -> Reply {
+        self.slot = slot;
+        let worker = match WorkerSockets::new() {
+            Ok(worker) => worker,
+            Err(error) => return self.called("epoll_create()", Err(error)),
+        };
+        let watched = self.channels.keep_own(slot).map_or(Ok(()), |channel| worker.watch_channel(channel));
+        self.worker = Some(worker);
+        self.called("epoll_ctl(1)", watched)
+    }
+
+    fn called(&mut self, call: &str, outcome: rustix::io::Result<()>) -> Reply {
+        match outcome {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::CallFailed(self.names.text(call), rustix_errno(error)),
+        }
+    }
+}

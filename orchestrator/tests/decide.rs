@@ -1,0 +1,310 @@
+//! The machine's decisions as tables: what is seen, and what follows.
+
+use std::path::PathBuf;
+
+use orchestrator::machine::{
+    Action, Decision, Defects, FileId, Generation, Goal, Identity, Intent, Memory, Observation, Options,
+    Outcome, Phase, PidFile, Plan, Probes, Process, Reason, Retire, Side, Signal, StuckState, Title, Waiting,
+    decide,
+};
+
+const OLD: FileId = FileId { device: 1, inode: 1 };
+const NEW: FileId = FileId { device: 1, inode: 2 };
+
+fn process(pid: u32, exe: FileId, title: Title) -> Process {
+    Process { identity: Identity { pid, started: u64::from(pid), exe: Some(exe) }, title }
+}
+
+/// A sleeping master with these children; everything is accepted from.
+fn generation(pid: u32, exe: FileId, children: &[Process]) -> Generation {
+    let master = process(pid, exe, Title::Master);
+    Generation { master, is_asleep: true, children: children.to_vec(), unserved: Some(Vec::new()) }
+}
+
+fn old_workers() -> [Process; 2] {
+    [process(101, OLD, Title::Worker), process(102, OLD, Title::Worker)]
+}
+
+fn new_workers() -> [Process; 2] {
+    [process(201, NEW, Title::Worker), process(202, NEW, Title::Worker)]
+}
+
+fn intent() -> Intent {
+    let plan = Plan {
+        pid_file: PathBuf::from("/run/nginx.pid"),
+        binary: PathBuf::from("/usr/sbin/nginx"),
+        old_link: PathBuf::from("/usr/sbin/.old"),
+        new_link: PathBuf::from("/usr/sbin/.new"),
+        binary_before: OLD,
+        old_file: OLD,
+        new_file: NEW,
+        old: process(100, OLD, Title::Master).identity,
+        old_workers: 2,
+        new_workers: 2,
+        listeners: vec![7],
+        oldbin_before: PidFile::Absent,
+        old_version: "1.22.1".to_owned(),
+        new_version: "1.26.3".to_owned(),
+        options: Options {
+            soak_ms: 1_000,
+            is_held: false,
+            ready_within_ms: 5_000,
+            drain_within_ms: None,
+            probes: Vec::new(),
+            may_drop_listeners: false,
+            is_way_back: false,
+        },
+    };
+    Intent { goal: Goal::Forward, plan, defects: Defects::default() }
+}
+
+/// Before anything was done.
+fn before() -> Observation {
+    Observation {
+        is_interrupted: false,
+        pid_file: PidFile::Pid(100),
+        oldbin: PidFile::Absent,
+        binary: Some(OLD),
+        old: Some(generation(100, OLD, &old_workers())),
+        new: None,
+        orphans: Vec::new(),
+        probes: Probes::Unasked,
+    }
+}
+
+/// Both generations serve.
+fn overlap() -> Observation {
+    Observation {
+        pid_file: PidFile::Pid(200),
+        oldbin: PidFile::Pid(100),
+        binary: Some(NEW),
+        new: Some(generation(200, NEW, &new_workers())),
+        ..before()
+    }
+}
+
+/// The new generation serves alone.
+fn drained() -> Observation {
+    Observation { old: Some(generation(100, OLD, &[])), ..overlap() }
+}
+
+fn memory(phase: Phase) -> Memory {
+    Memory { phase, ..Memory::new() }
+}
+
+/// WINCH was announced at once.
+fn winched(phase: Phase) -> Memory {
+    let ids = |all: [Process; 2]| all.map(|process| process.identity).to_vec();
+    Memory {
+        new: Some(process(200, NEW, Title::Master).identity),
+        new_workers: ids(new_workers()),
+        old_workers: ids(old_workers()),
+        winched_ms: Some(0),
+        ..memory(phase)
+    }
+}
+
+fn at(memory: &Memory, seen: &Observation, now_ms: u64) -> Decision {
+    decide(&intent(), memory, seen, now_ms)
+}
+
+/// The signal that is sent, and to whom.
+fn sent(decision: &Decision) -> Option<(u32, Signal)> {
+    match decision {
+        Decision::Act(Action::Signal { process, signal }, _) => Some((process.pid, *signal)),
+        Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..) => None,
+    }
+}
+
+fn reason(decision: &Decision) -> Option<&Reason> {
+    match decision {
+        Decision::Act(_, memory) | Decision::Finished(_, memory) => memory.abort.as_ref(),
+        Decision::Probe | Decision::Wait { .. } => None,
+    }
+}
+
+#[test]
+fn a_changed_world_is_refused_before_anything_is_touched() {
+    let cases = [
+        Observation { pid_file: PidFile::Empty, ..before() },
+        Observation { pid_file: PidFile::Pid(7), ..before() },
+        Observation { oldbin: PidFile::Pid(99), ..before() },
+        Observation { old: None, ..before() },
+        Observation { binary: Some(FileId { device: 9, inode: 9 }), ..before() },
+        Observation { is_interrupted: true, ..before() },
+        overlap(),
+    ];
+    for seen in cases {
+        let decision = at(&memory(Phase::Planned), &seen, 0);
+        assert!(matches!(decision, Decision::Finished(Outcome::Refused, _)), "{seen:?}");
+    }
+}
+
+#[test]
+fn usr2_goes_only_to_a_sleeping_master_behind_the_new_file() {
+    let decision = at(&memory(Phase::Planned), &before(), 0);
+    assert!(matches!(decision, Decision::Act(Action::Replace(Side::New), _)));
+    let installed = Observation { binary: Some(NEW), ..before() };
+    let decision = at(&memory(Phase::Installing), &installed, 0);
+    assert_eq!(sent(&decision), Some((100, Signal::Usr2)));
+    let mut busy = installed;
+    busy.old.as_mut().unwrap().is_asleep = false;
+    assert_eq!(sent(&at(&memory(Phase::Installing), &busy, 0)), None);
+}
+
+#[test]
+fn winch_waits_for_everything_that_makes_a_generation_fit() {
+    assert_eq!(sent(&at(&memory(Phase::Changing), &overlap(), 10)), Some((100, Signal::Winch)));
+    let unfit: [fn(&mut Observation); 6] = [
+        |seen| seen.pid_file = PidFile::Empty,
+        |seen| seen.new.as_mut().unwrap().master.title = Title::Other,
+        |seen| seen.new.as_mut().unwrap().is_asleep = false,
+        |seen| seen.new.as_mut().unwrap().children.truncate(1),
+        |seen| seen.new.as_mut().unwrap().children[0].title = Title::Master,
+        |seen| seen.new.as_mut().unwrap().unserved = Some(vec![7]),
+    ];
+    for (case, spoil) in unfit.iter().enumerate() {
+        let mut seen = overlap();
+        spoil(&mut seen);
+        let early = at(&memory(Phase::Changing), &seen, 10);
+        assert!(matches!(early, Decision::Wait { .. }), "case {case}: {early:?}");
+        let late = at(&memory(Phase::Changing), &seen, 5_000);
+        assert!(matches!(reason(&late), Some(Reason::NotReady { .. })), "case {case}: {late:?}");
+    }
+}
+
+#[test]
+fn a_usr2_without_effect_is_poked_once_and_then_given_up() {
+    let seen = Observation { binary: Some(NEW), ..before() };
+    let poke = at(&memory(Phase::Changing), &seen, 1);
+    assert_eq!(sent(&poke), Some((100, Signal::Io)));
+    let poked = Memory { is_poked: true, ..memory(Phase::Changing) };
+    assert_eq!(reason(&at(&poked, &seen, 2)), Some(&Reason::NotStarted));
+    let mut busy = seen;
+    busy.old.as_mut().unwrap().is_asleep = false;
+    assert!(matches!(at(&poked, &busy, 2), Decision::Wait { why: Waiting::NewMaster, .. }));
+}
+
+#[test]
+fn the_commit_point_needs_the_workers_that_were_ready() {
+    let soaking = winched(Phase::Soaking);
+    assert_eq!(sent(&at(&soaking, &drained(), 1_000)), Some((100, Signal::Quit)));
+    assert!(matches!(at(&soaking, &drained(), 999), Decision::Wait { why: Waiting::Soak, .. }));
+    let mut seen = drained();
+    seen.new.as_mut().unwrap().children[1] = process(203, NEW, Title::Worker);
+    assert_eq!(reason(&at(&soaking, &seen, 1_000)), Some(&Reason::NewWorkerDied));
+    let seen = Observation { new: None, ..drained() };
+    assert_eq!(reason(&at(&soaking, &seen, 1_000)), Some(&Reason::NewMasterDied));
+    let mut seen = drained();
+    seen.new.as_mut().unwrap().unserved = Some(vec![7]);
+    let Decision::Act(Action::Note, doubting) = at(&soaking, &seen, 1_000) else { unreachable!() };
+    assert!(matches!(at(&doubting, &seen, 1_001), Decision::Wait { why: Waiting::NewWorkers, .. }));
+    assert_eq!(reason(&at(&doubting, &seen, 3_000)), Some(&Reason::ListenerLost(1)));
+    assert!(matches!(at(&doubting, &drained(), 1_002), Decision::Act(Action::Note, _)), "calm again");
+    let mut seen = drained();
+    seen.old.as_mut().unwrap().children = vec![process(101, OLD, Title::ShuttingDown)];
+    let decision = at(&soaking, &seen, 1_000);
+    assert!(matches!(decision, Decision::Wait { why: Waiting::OldWorkersDrain(1), .. }));
+}
+
+#[test]
+fn the_file_comes_first_on_the_way_back() {
+    for seen in [overlap(), drained(), Observation { new: None, ..overlap() }] {
+        let decision = at(&winched(Phase::Back), &seen, 10);
+        assert!(matches!(decision, Decision::Act(Action::Replace(Side::Old), _)), "{decision:?}");
+    }
+}
+
+#[test]
+fn hup_goes_only_to_a_drained_master_and_the_new_master_stays_until_the_old_workers_are_back() {
+    let restored = |seen: Observation| Observation { binary: Some(OLD), ..seen };
+    // Not WINCHed: no HUP, the new master may go at once.
+    assert_eq!(sent(&at(&memory(Phase::Back), &restored(overlap()), 10)), Some((200, Signal::Quit)));
+    // WINCHed, and the workers from before have not heard of it yet.
+    let decision = at(&winched(Phase::Back), &restored(overlap()), 10);
+    assert!(matches!(decision, Decision::Wait { why: Waiting::OldWorkersStop, .. }));
+    // They never hear of it: WINCH was not sent.
+    assert_eq!(sent(&at(&winched(Phase::Back), &restored(overlap()), 1_000)), Some((200, Signal::Quit)));
+    // Drained.
+    let hup = at(&winched(Phase::Back), &restored(drained()), 10);
+    assert_eq!(sent(&hup), Some((100, Signal::Hup)));
+    let Decision::Act(_, hupped) = hup else { unreachable!() };
+    // HUP is on its way: neither a second one, nor an end of the new master.
+    let mut busy = restored(drained());
+    busy.old.as_mut().unwrap().is_asleep = false;
+    assert_eq!(sent(&at(&hupped, &busy, 11)), None);
+    assert_eq!(sent(&at(&hupped, &restored(drained()), 11)), None);
+    // Half of the workers are not enough.
+    let mut half = restored(drained());
+    half.old.as_mut().unwrap().children = vec![process(103, OLD, Title::Worker)];
+    assert_eq!(sent(&at(&hupped, &half, 12)), None);
+    half.old.as_mut().unwrap().children.push(process(104, OLD, Title::Worker));
+    assert_eq!(sent(&at(&hupped, &half, 12)), Some((200, Signal::Quit)));
+}
+
+#[test]
+fn a_new_master_that_still_loads_is_killed_and_one_that_drains_is_not() {
+    let mut seen = Observation { binary: Some(OLD), ..overlap() };
+    let mut told = memory(Phase::Back);
+    told.master.how = Retire::Quit;
+    assert_eq!(sent(&at(&told, &seen, 1_500)), Some((200, Signal::Quit)), "untold: it is told once more");
+    told.master.is_repeated = true;
+    assert_eq!(sent(&at(&told, &seen, 30_000)), None);
+    assert_eq!(sent(&at(&told, &seen, 60_000)), Some((200, Signal::Term)));
+    seen.new.as_mut().unwrap().master.title = Title::Other;
+    assert_eq!(sent(&at(&told, &seen, 1_000)), Some((200, Signal::Kill)));
+}
+
+#[test]
+fn rolled_back_is_said_only_when_everything_is_as_before() {
+    let back = winched(Phase::Back);
+    let fresh = [process(103, OLD, Title::Worker), process(104, OLD, Title::Worker)];
+    let good = Observation { old: Some(generation(100, OLD, &fresh)), ..before() };
+    assert!(matches!(at(&back, &good, 10), Decision::Finished(Outcome::RolledBack, _)));
+    let spoils: [fn(&mut Observation); 5] = [
+        |seen| seen.pid_file = PidFile::Absent,
+        |seen| seen.oldbin = PidFile::Pid(100),
+        |seen| seen.orphans = vec![process(201, NEW, Title::Worker)],
+        |seen| seen.old.as_mut().unwrap().children.truncate(1),
+        |seen| seen.binary = Some(NEW),
+    ];
+    for (case, spoil) in spoils.iter().enumerate() {
+        let mut seen = good.clone();
+        spoil(&mut seen);
+        assert!(!matches!(at(&back, &seen, 10), Decision::Finished(..)), "case {case}");
+    }
+}
+
+#[test]
+fn the_old_master_is_never_told_to_end_on_the_way_back() {
+    for seen in [overlap(), drained(), Observation { new: None, ..drained() }, before()] {
+        for now_ms in [0, 500, 5_000, 50_000, 500_000] {
+            for memory in [memory(Phase::Back), winched(Phase::Back)] {
+                let told = sent(&at(&memory, &seen, now_ms));
+                let is_end = matches!(told, Some((100, Signal::Quit | Signal::Term | Signal::Kill)));
+                assert!(!is_end, "{told:?} at {now_ms}: {seen:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn behind_the_commit_point_only_the_truth_is_claimed() {
+    let memory = winched(Phase::Committing);
+    let done = Observation { old: None, oldbin: PidFile::Absent, ..drained() };
+    assert!(matches!(at(&memory, &done, 10), Decision::Finished(Outcome::Upgraded, _)));
+    let stale = Observation { oldbin: PidFile::Pid(100), ..done.clone() };
+    assert!(matches!(at(&memory, &stale, 10), Decision::Act(Action::RemoveOldbin, _)));
+    let dead = Observation { new: None, ..done.clone() };
+    let stuck = Decision::Finished(
+        Outcome::Stuck(StuckState::NewMasterDiedAfterCommit),
+        Memory {
+            phase: Phase::Finished(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit)),
+            since_ms: 10,
+            ..memory.clone()
+        },
+    );
+    assert_eq!(at(&memory, &dead, 10), stuck);
+    let interrupted = Observation { is_interrupted: true, ..done };
+    assert!(matches!(at(&memory, &interrupted, 10), Decision::Finished(Outcome::Upgraded, _)));
+}

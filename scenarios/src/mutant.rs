@@ -1,0 +1,75 @@
+//! Mutants: a fake or an orchestrator with one deliberate defect, to see that the laboratory notices.
+//!
+//! A mutant's name is `fake.` or `orchestrator.` and the name of the defect. No option of `oldbin` and none
+//! of nginx's sets a defect; the laboratory hands it to a stamp, or to the library behind `oldbin`.
+
+use std::fmt;
+
+use orchestrator::machine::Defects;
+
+/// One deliberate defect.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// Of the fakes' machines, by the name that a stamp knows.
+    Fake(String),
+    /// Of the orchestrator's machine, by its name.
+    Orchestrator(String),
+}
+
+/// A name that is no mutant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no mutant {name}; known are {known}", known = all().join(", "))]
+pub struct NoMutant {
+    /// What was asked for.
+    pub name: String,
+}
+
+/// The name of every mutant.
+#[must_use]
+pub fn all() -> Vec<String> {
+    let fakes = fake_nginx::machine::Defects::NAMES.iter().map(|name| format!("fake.{name}"));
+    fakes.chain(Defects::NAMES.iter().map(|name| format!("orchestrator.{name}"))).collect()
+}
+
+impl std::str::FromStr for Mutant {
+    type Err = NoMutant;
+
+    fn from_str(text: &str) -> Result<Self, NoMutant> {
+        let no_mutant = || NoMutant { name: text.to_owned() };
+        if !all().iter().any(|name| name == text) {
+            return Err(no_mutant());
+        }
+        match text.split_once('.') {
+            Some(("fake", name)) => Ok(Self::Fake(name.to_owned())),
+            Some((_, name)) => Ok(Self::Orchestrator(name.to_owned())),
+            None => Err(no_mutant()),
+        }
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fake(name) => write!(f, "fake.{name}"),
+            Self::Orchestrator(name) => write!(f, "orchestrator.{name}"),
+        }
+    }
+}
+
+/// The defects of the fakes among these mutants, as a stamp says them.
+#[must_use]
+pub fn of_fakes(mutants: &[Mutant]) -> Vec<String> {
+    mutants
+        .iter()
+        .filter_map(|mutant| if let Mutant::Fake(name) = mutant { Some(name.clone()) } else { None })
+        .collect()
+}
+
+/// The defects of the orchestrator among these mutants.
+#[must_use]
+pub fn of_orchestrator(mutants: &[Mutant]) -> Vec<String> {
+    mutants
+        .iter()
+        .filter_map(|mutant| if let Mutant::Orchestrator(name) = mutant { Some(name.clone()) } else { None })
+        .collect()
+}
