@@ -2,6 +2,7 @@
 
 use scenarios::catalogue;
 use scenarios::model::choice::{Calm, Chooser, Seeded};
+use scenarios::model::script::{Mistakes, Stages};
 use scenarios::model::{Impossible, Options, run};
 use scenarios::scenario::{Scenario, Subject};
 use scenarios::trace::{self, Trace};
@@ -81,4 +82,17 @@ fn a_program_is_told_to_be_impossible() {
         error.to_string(),
         "the model world has no programs: \"./upgrade.sh\" runs in the worlds `fake` and `real` only"
     );
+}
+
+#[test]
+fn a_script_is_replayed_by_the_names_of_its_steps() {
+    let stages = Stages::new(Mistakes::default());
+    for seed in 0..20 {
+        let (played, recorder) = stages.explain(Seeded::new(seed));
+
+        let (again, _) = stages.explain(recorder.replay());
+
+        assert_eq!(again.script, played.script, "seed {seed}");
+        assert_eq!(again.events, played.events, "seed {seed}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{About, Chooser, Label, Name};
+use super::{About, Chooser, Label, Name, Replay};
 
 /// One choice that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +51,12 @@ impl<C: Chooser> Recorder<C> {
     /// Every choice, in order.
     pub fn choices(&self) -> &[Choice] {
         &self.choices
+    }
+
+    /// A chooser that picks the same again, by names.
+    pub fn replay(&self) -> Replay {
+        let numbers = self.choices.iter().filter(|choice| choice.about != About::Step);
+        Replay::new(self.deviations.clone(), numbers.map(|choice| choice.taken).collect())
     }
 
     /// The steps that were not the natural ones, in order.

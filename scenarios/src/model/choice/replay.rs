@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_recorded_run_is_replayed_by_names() {
-        let tape = [0, 2, 0, 1, 0, 0];
+        let tape = [0, 2, 5, 1, 0, 0];
         let mut recorder = Recorder::new(Tape::new(&tape));
         let first: Vec<_> = (0..6).map(|_| recorder.choose(3, Label::step(&ways()))).collect();
 

@@ -1,8 +1,10 @@
 //! Picks from a list of numbers: the form that proptest draws and shrinks.
 
-use super::{Chooser, Label};
+use super::{About, Chooser, Label};
 
 /// Takes the next number of a tape, modulo the number of ways; behind its end the natural way.
+///
+/// As with a seed, a step is the natural one more often than any other: half of the numbers say so.
 ///
 /// So every tape is a legal schedule, a shorter tape is a calmer one, and a smaller number is nearer to the
 /// natural way.
@@ -21,16 +23,18 @@ impl<'a> Tape<'a> {
 }
 
 impl Chooser for Tape<'_> {
-    fn choose(&mut self, n: usize, _: Label<'_>) -> usize {
-        let number = self.numbers.get(self.at).copied().unwrap_or(0);
+    fn choose(&mut self, n: usize, label: Label<'_>) -> usize {
+        let number = usize::from(self.numbers.get(self.at).copied().unwrap_or(0));
         self.at += 1;
-        usize::from(number) % n
+        match label.about {
+            About::Step => Some(number % (2 * n)).filter(|&way| way < n).unwrap_or(0),
+            About::Fault | About::Script => number % n,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::About;
     use super::*;
 
     #[test]
