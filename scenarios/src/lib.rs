@@ -11,6 +11,7 @@ pub mod format;
 pub mod handoff;
 pub mod invariants;
 pub mod live;
+pub mod model;
 pub mod mutant;
 pub mod report;
 pub mod runbook;

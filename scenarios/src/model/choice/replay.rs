@@ -1,0 +1,96 @@
+//! Picks as a recorded run did, by the names of its steps.
+
+use std::collections::BTreeMap;
+
+use super::recorder::count;
+use super::{About, Chooser, Deviation, Label, Name};
+
+/// Takes the deviations that it was given, and the natural way everywhere else.
+///
+/// A deviation whose step is not among the ways when its time has come is left out and told by
+/// [`Self::finish`]: the model has changed under a kept failure.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    deviations: Vec<Deviation>,
+    numbers: Vec<usize>,
+    next_number: usize,
+    done: usize,
+    seen: BTreeMap<Name, u32>,
+    missed: Vec<Deviation>,
+}
+
+/// Deviations that never had their time, or whose step was not possible then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} steps of the replay were not possible, the first: {}", .0.len(), .0[0])]
+pub struct NoDeviation(pub Vec<Deviation>);
+
+impl Replay {
+    /// Takes `deviations`, in this order, and answers choices of numbers (faults, script) with `numbers`.
+    #[must_use]
+    pub const fn new(deviations: Vec<Deviation>, numbers: Vec<usize>) -> Self {
+        Self { deviations, numbers, next_number: 0, done: 0, seen: BTreeMap::new(), missed: Vec::new() }
+    }
+
+    /// What was not possible.
+    ///
+    /// # Errors
+    /// If that is anything.
+    pub fn finish(mut self) -> Result<(), NoDeviation> {
+        self.missed.extend_from_slice(&self.deviations[self.done..]);
+        if self.missed.is_empty() { Ok(()) } else { Err(NoDeviation(self.missed)) }
+    }
+}
+
+impl Chooser for Replay {
+    fn choose(&mut self, n: usize, label: Label<'_>) -> usize {
+        if matches!(label.about, About::Fault | About::Script) {
+            let number = self.numbers.get(self.next_number).copied().unwrap_or(0);
+            self.next_number += 1;
+            return number % n;
+        }
+        let Some(&natural) = label.ways.first() else { return 0 };
+        let nth = count(&mut self.seen, natural);
+        let Some(&next) = self.deviations.get(self.done) else { return 0 };
+        if (next.instead_of, next.nth) != (natural, nth) {
+            return 0;
+        }
+        self.done += 1;
+        label.ways.iter().position(|&way| way == next.take).unwrap_or_else(|| {
+            self.missed.push(next);
+            0
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Act, Actor, Recorder, Tape};
+    use super::*;
+
+    fn ways() -> [Name; 3] {
+        [Act::Fork, Act::Exec, Act::Exit].map(|act| Name { actor: Actor::SUBJECT, act })
+    }
+
+    #[test]
+    fn a_recorded_run_is_replayed_by_names() {
+        let tape = [0, 2, 5, 1, 0, 0];
+        let mut recorder = Recorder::new(Tape::new(&tape));
+        let first: Vec<_> = (0..6).map(|_| recorder.choose(3, Label::step(&ways()))).collect();
+
+        let mut replay = Replay::new(recorder.deviations().to_vec(), Vec::new());
+        let again: Vec<_> = (0..6).map(|_| replay.choose(3, Label::step(&ways()))).collect();
+
+        assert_eq!(again, first);
+        assert_eq!(replay.finish(), Ok(()));
+    }
+
+    #[test]
+    fn a_step_that_is_not_possible_any_more_is_told() {
+        let missing = Name { actor: Actor::SUBJECT, act: Act::Kill };
+        let deviation = Deviation { instead_of: ways()[0], nth: 1, take: missing };
+        let mut replay = Replay::new(vec![deviation], Vec::new());
+
+        assert_eq!(replay.choose(3, Label::step(&ways())), 0);
+        assert_eq!(replay.finish(), Err(NoDeviation(vec![deviation])));
+    }
+}

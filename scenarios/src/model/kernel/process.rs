@@ -1,0 +1,200 @@
+//! One process: its machine, and what a kernel keeps for it.
+
+use fake_nginx::machine::{Conn, Effect, ExitStatus, Fd, Pid, PidFile, Process, Slot, Title};
+use smallvec::SmallVec;
+
+use super::{Inode, Signals};
+use crate::model::choice::{Act, Actor, Name};
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Proc {
+    /// Its number; never used again.
+    pub pid: Pid,
+    /// Whose child it is now.
+    pub parent: Pid,
+    /// What it is, for names.
+    pub actor: Actor,
+    /// nginx.
+    pub machine: Process,
+    /// What it does or waits for.
+    pub doing: Doing,
+    /// When a wait that has an end is over.
+    pub until_ms: Option<u64>,
+    /// Signals.
+    pub signals: Signals,
+    /// The file that it executes.
+    pub exe: Inode,
+    /// What that file held.
+    pub image: u8,
+    /// What `ps` shows.
+    pub shown: Shown,
+    /// Its listening sockets.
+    pub fds: SmallVec<[(Fd, u16); 2]>,
+    /// The listening sockets in its epoll set, with their places in nginx's cycle.
+    pub watches: SmallVec<[(Fd, u8); 2]>,
+    /// What `NGINX` lists.
+    pub inherited: Option<SmallVec<[Fd; 4]>>,
+    /// The ends of channels that it holds, by the slot that they are for.
+    pub channels: SmallVec<[(Slot, u16); 4]>,
+    /// Its own end.
+    pub own_channel: Option<u16>,
+    /// Its connections.
+    pub connections: SmallVec<[(Conn, u32); 2]>,
+    /// How many connections it has accepted.
+    pub accepted: u32,
+    /// When setitimer(2) strikes.
+    pub alarm_ms: Option<u64>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Doing {
+    /// This is its next step, or what it waits in.
+    Effect(Effect),
+    /// It has created a pid file, and writes into it next.
+    Writing(PidFile, Pid),
+    /// It has ended, and nobody has waited for it.
+    Dead(ExitStatus),
+}
+
+/// What `ps` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shown {
+    /// The command line, as it was started.
+    CommandLine,
+    /// A title that it has set, or that its parent had.
+    Title(TitleOrder),
+}
+
+/// [`Title`], with an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TitleOrder {
+    /// `nginx: master process`
+    Master,
+    /// `nginx: worker process`
+    Worker,
+    /// `nginx: worker process is shutting down`
+    ShuttingDown,
+}
+
+impl From<Title> for Shown {
+    fn from(title: Title) -> Self {
+        Self::Title(match title {
+            Title::Master => TitleOrder::Master,
+            Title::Worker => TitleOrder::Worker,
+            Title::ShuttingDown => TitleOrder::ShuttingDown,
+        })
+    }
+}
+
+impl Shown {
+    /// It shows itself as a master.
+    pub const MASTER: Self = Self::Title(TitleOrder::Master);
+    /// It shows itself as a worker.
+    pub const WORKER: Self = Self::Title(TitleOrder::Worker);
+    /// It shows itself as a worker that shuts down.
+    pub const SHUTTING_DOWN: Self = Self::Title(TitleOrder::ShuttingDown);
+}
+
+impl Proc {
+    /// True until it ends.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        !matches!(self.doing, Doing::Dead(_))
+    }
+
+    /// True if it sleeps in sigsuspend and no signal waits.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        matches!(self.doing, Doing::Effect(Effect::Sleep)) && !self.signals.is_any_pending()
+    }
+
+    /// True if one of its epoll's sockets listens.
+    #[must_use]
+    pub fn is_accepting(&self) -> bool {
+        self.is_alive() && !self.watches.is_empty()
+    }
+
+    /// The socket behind a descriptor.
+    #[must_use]
+    pub fn socket(&self, fd: Fd) -> Option<u16> {
+        self.fds.iter().find(|(own, _)| *own == fd).map(|&(_, socket)| socket)
+    }
+
+    /// The connection that nginx knows by that number.
+    pub(super) fn connection(&self, conn: Conn) -> Option<u32> {
+        self.connections.iter().find(|(own, _)| *own == conn).map(|&(_, id)| id)
+    }
+
+    /// The name of its next step.
+    #[must_use]
+    pub const fn next_step(&self) -> Name {
+        let act = match &self.doing {
+            Doing::Effect(effect) => act(effect),
+            Doing::Writing(..) => Act::WritePid,
+            Doing::Dead(_) => Act::Exit,
+        };
+        Name { actor: self.actor, act }
+    }
+}
+
+/// The word for a step that carries this out.
+const fn act(effect: &Effect) -> Act {
+    match effect {
+        Effect::ParentPid => Act::ParentPid,
+        Effect::ReadConf => Act::ReadConf,
+        Effect::OpenListener { .. } => Act::OpenListener,
+        Effect::CloseListener(_) => Act::CloseListener,
+        Effect::UnlinkSocket(_) => Act::UnlinkSocket,
+        Effect::WritePid { .. } => Act::CreatePid,
+        Effect::ReadPid(_) => Act::ReadPid,
+        Effect::RenameToOldbin(_) => Act::RenameToOldbin,
+        Effect::RenameBack(_) => Act::RenameBack,
+        Effect::UnlinkPid(_) => Act::UnlinkPid,
+        Effect::InstallHandlers => Act::InstallHandlers,
+        Effect::BlockSignals => Act::BlockSignals,
+        Effect::Sleep => Act::Wake,
+        Effect::StartTimer { .. } => Act::StartTimer,
+        Effect::Pause { .. } => Act::EndPause,
+        Effect::Fork => Act::Fork,
+        Effect::Exec { .. } => Act::Exec,
+        Effect::Exit(_) => Act::Exit,
+        Effect::SetTitle(_) => Act::SetTitle,
+        Effect::OpenChannel(_) => Act::OpenChannel,
+        Effect::CloseChannel(_) => Act::CloseChannel,
+        Effect::Tell { .. } => Act::Tell,
+        Effect::Kill { .. } => Act::Kill,
+        Effect::Wait => Act::Wait,
+        Effect::EnterWorker(_) => Act::EnterWorker,
+        Effect::Watch { .. } => Act::Watch,
+        Effect::Unwatch(_) => Act::Unwatch,
+        Effect::WaitEvents { .. } => Act::Events,
+        Effect::ReadChannel => Act::ReadChannel,
+        Effect::Accept { .. } => Act::Accept,
+        Effect::Receive(_) => Act::Receive,
+        Effect::Send { .. } => Act::Send,
+        Effect::ShutdownWrite(_) => Act::ShutdownWrite,
+        Effect::Close(_) => Act::Close,
+        Effect::Log(_)
+        | Effect::Say(_)
+        | Effect::Print(_)
+        | Effect::OwnPid
+        | Effect::OpenBuiltInLog
+        | Effect::CloseBuiltInLog
+        | Effect::ReadInherited
+        | Effect::NameOfSocket(_)
+        | Effect::OpenLogs(_)
+        | Effect::CloseLogs(_)
+        | Effect::ReopenLogs { .. }
+        | Effect::RedirectStderr(_)
+        | Effect::AdjustListener { .. }
+        | Effect::LookAtSystem
+        | Effect::Detach
+        | Effect::BecomeUser(_)
+        | Effect::Peek(_)
+        | Effect::Discard(_)
+        | Effect::Parse(_)
+        | Effect::Respond { .. } => Act::Inner,
+    }
+}

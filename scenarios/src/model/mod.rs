@@ -1,0 +1,23 @@
+//! The world `model`: a kernel in memory, virtual time, and every choice in one place.
+//!
+//! Masters and workers are [`fake_nginx::machine`], the very code of the fake; the orchestrator is the very
+//! code of `oldbin` behind its `Host`. What is simulated is the kernel between them ([`kernel`]), the clients,
+//! and the person at the keyboard. Whatever could go one way or another is asked of a [`choice::Chooser`], so
+//! the same answers give the same trace, byte for byte.
+
+pub mod choice;
+pub mod client;
+pub mod fault;
+mod host;
+pub mod kernel;
+mod last_worker;
+pub mod operator;
+mod paths;
+mod record;
+mod run;
+pub mod script;
+pub mod runbook;
+mod truth;
+pub mod world;
+
+pub use run::{Impossible, Options, run, run_with};

@@ -1,0 +1,343 @@
+//! The person who types `oldbin` in a model world: each command, from preflight to its last word.
+//!
+//! The machine and its driver are the orchestrator's own. What stands here is what its command line does
+//! around them on Linux: preflight's looks and links, and which memory a command goes on from.
+//!
+//! # Source
+//! `orchestrator::cli::commands`, `orchestrator::preflight`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fake_nginx::machine::Pid;
+use orchestrator::ExitCode;
+use orchestrator::driver::drive;
+use orchestrator::host::HostError;
+use orchestrator::machine::{
+    Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, READY_MS, Reason, StuckState, Title,
+};
+
+use super::host::{ModelHost, file_id, identity, look, pid_file};
+use super::kernel::{Content, Path, Proc};
+use super::runbook::Said;
+use super::world::{Broken, Wish, World};
+use crate::scenario::Claim;
+
+/// What the person types.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// `oldbin upgrade`
+    Upgrade(Options),
+    /// `oldbin rollback`
+    Rollback(Options),
+    /// `oldbin commit`
+    Commit,
+    /// `oldbin recover`
+    Recover,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It came to its end.
+    Said(Said),
+    /// It was killed.
+    Crashed,
+}
+
+/// The choices that `oldbin upgrade` makes if nothing else is said, with this soak.
+#[must_use]
+pub const fn options(soak_ms: u64, is_held: bool) -> Options {
+    Options {
+        soak_ms,
+        is_held,
+        ready_within_ms: READY_MS,
+        drain_within_ms: None,
+        probes: Vec::new(),
+        may_drop_listeners: false,
+        is_way_back: false,
+    }
+}
+
+/// A command from a scenario's words.
+///
+/// # Errors
+/// One sentence, for words that the model does not know.
+pub fn parse(words: &[String]) -> Result<Command, String> {
+    let (name, rest) = words.split_first().ok_or("oldbin needs a command")?;
+    let mut options = options(orchestrator::machine::SOAK_MS, false);
+    let mut rest = rest.iter();
+    while let Some(word) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("{word} needs a value"));
+        match word.as_str() {
+            "--soak" => options.soak_ms = milliseconds(value()?)?,
+            "--ready-within" => options.ready_within_ms = milliseconds(value()?)?,
+            "--drain-within" => options.drain_within_ms = Some(milliseconds(value()?)?),
+            "--probe" => options.probes.push(value()?.clone()),
+            "--hold" => options.is_held = true,
+            "--drop-listeners" => options.may_drop_listeners = true,
+            "--pid-file" | "--binary" | "--new" | "--state-dir" => drop(value()?),
+            "--json" => {}
+            other => return Err(format!("the model world does not know {other:?}")),
+        }
+    }
+    match name.as_str() {
+        "upgrade" => Ok(Command::Upgrade(options)),
+        "rollback" => Ok(Command::Rollback(options)),
+        "commit" => Ok(Command::Commit),
+        "recover" => Ok(Command::Recover),
+        other => Err(format!("the model world does not know `oldbin {other}`")),
+    }
+}
+
+/// `30`, `0.5`, `200ms`, `30s`, `5m`.
+fn milliseconds(text: &str) -> Result<u64, String> {
+    let units = [("ms", 1.0), ("s", 1_000.0), ("m", 60_000.0)];
+    let (number, factor) = units
+        .iter()
+        .find_map(|(unit, factor)| text.strip_suffix(unit).map(|number| (number, *factor)))
+        .unwrap_or((text, 1_000.0));
+    let value: f64 = number.parse().map_err(|_| format!("{text:?} is no duration"))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a file's small number")]
+    Ok((value * factor).round() as u64)
+}
+
+/// Carries a command out. `crash_at`: at which of its calls it is killed.
+///
+/// # Errors
+/// [`Broken`] if the world cannot go on.
+pub fn carry_out(
+    world: &mut World<'_>,
+    command: &Command,
+    defects: Defects,
+    crash_at: Option<u32>,
+) -> Result<Ended, Broken> {
+    world.until_turn(Wish::Act)?;
+    match begin(world, command) {
+        Ok(run) => run.go(world, defects, crash_at),
+        Err(why) => Ok(Ended::Said(refused(why))),
+    }
+}
+
+fn refused(words: String) -> Said {
+    Said { claim: Claim::Refused, exit_code: Some(ExitCode::Refused as i32), words }
+}
+
+/// What a command starts the machine with.
+struct Run {
+    goal: Goal,
+    wanted: Outcome,
+    plan: Plan,
+    memory: Memory,
+    /// It upgrades to the binary from before.
+    is_upgrade_back: bool,
+}
+
+fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
+    let entry = world.state.journal.clone();
+    let run = |goal, wanted, (plan, memory): (Plan, Memory)| Run {
+        goal,
+        wanted,
+        plan,
+        memory,
+        is_upgrade_back: false,
+    };
+    match command {
+        Command::Upgrade(options) => {
+            if entry.is_some_and(|entry| !entry.1.is_finished()) {
+                return Err("an earlier upgrade is not finished".into());
+            }
+            let wanted = if options.is_held { Outcome::Held } else { Outcome::Upgraded };
+            let plan = prepare(world, Path::NEW, options)?;
+            Ok(run(Goal::Forward, wanted, (plan, Memory::new())))
+        }
+        Command::Commit => {
+            let (plan, memory) = found(entry)?;
+            match memory.phase {
+                Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing => {
+                    Ok(run(Goal::Commit, Outcome::Upgraded, (plan, memory)))
+                }
+                Phase::Planned
+                | Phase::Installing
+                | Phase::Changing
+                | Phase::Back
+                | Phase::Finished(_) => Err("there is nothing to commit".into()),
+            }
+        }
+        Command::Recover => {
+            let (plan, memory) = unstuck(found(entry)?, world.now_ms());
+            if memory.is_finished() {
+                return Err("there is nothing to recover".into());
+            }
+            Ok(run(Goal::Forward, Outcome::Upgraded, (plan, memory)))
+        }
+        Command::Rollback(options) => {
+            let (plan, memory) = unstuck(found(entry)?, world.now_ms());
+            if memory.phase == Phase::Finished(Outcome::Upgraded) && !plan.options.is_way_back {
+                return upgrade_back(world, &plan, options);
+            }
+            if memory.is_finished() {
+                return Err("the old binary serves already".into());
+            }
+            Ok(run(Goal::Back, Outcome::RolledBack, (plan, memory)))
+        }
+    }
+}
+
+fn found(entry: Option<Arc<(Plan, Memory)>>) -> Result<(Plan, Memory), String> {
+    entry.map(|entry| (*entry).clone()).ok_or_else(|| "oldbin has upgraded nothing here".to_owned())
+}
+
+/// What was stuck may go now that a person has looked.
+fn unstuck((plan, memory): (Plan, Memory), now_ms: u64) -> (Plan, Memory) {
+    if matches!(memory.phase, Phase::Finished(Outcome::Stuck(_))) {
+        return (plan, memory.again(now_ms));
+    }
+    (plan, memory)
+}
+
+/// Beyond the commit point the way back is an upgrade to the kept old binary.
+fn upgrade_back(world: &mut World<'_>, done: &Plan, options: &Options) -> Result<Run, String> {
+    let options = Options { is_way_back: true, is_held: false, ..options.clone() };
+    let new = world.paths.number(&done.old_link.to_string_lossy());
+    let plan = prepare(world, new, &options)?;
+    Ok(Run {
+        goal: Goal::Forward,
+        wanted: Outcome::Upgraded,
+        plan,
+        memory: Memory::new(),
+        is_upgrade_back: true,
+    })
+}
+
+/// Preflight: what it sees, and the two links that it lays beside the binary.
+fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, String> {
+    let kernel = &world.state.kernel;
+    let oldbin_before = pid_file(kernel.files().read(Path::OLDBIN));
+    let Some(Content::Pid(pid)) = kernel.files().read(Path::PID) else {
+        return Err("the pid file does not hold a pid".into());
+    };
+    let master = kernel.process(pid).filter(|master| look(master).is_some_and(|seen| seen.title == Title::Master));
+    let Some(master) = master.cloned() else { return Err("the pid file names no master".into()) };
+    let is_master = |pid: Pid| {
+        kernel.process(pid).and_then(look).is_some_and(|seen| seen.title == Title::Master)
+    };
+    if is_master(master.parent) {
+        return Err("an upgrade is already under way".into());
+    }
+    let children = || kernel.living().filter(|process| process.parent == pid);
+    if children().any(|child| child.exe != master.exe) {
+        return Err("the master has started another binary".into());
+    }
+    if let orchestrator::machine::PidFile::Pid(old) = oldbin_before
+        && is_master(Pid(old))
+    {
+        return Err("the oldbin file names a master that runs".into());
+    }
+    let binary = kernel.files().at(Path::BINARY).ok_or("there is no binary at its path")?;
+    let staged = kernel.files().at(new).ok_or("there is no new binary")?;
+    let Content::Image(new_image) = kernel.files().content(staged) else {
+        return Err("the new binary is no nginx".into());
+    };
+    if staged == binary && binary == master.exe {
+        return Err("the running nginx executes this very file".into());
+    }
+    let old_workers = children().filter_map(look).filter(|child| child.title == Title::Worker).count();
+    let listeners = master.fds.iter().map(|&(_, socket)| u64::from(socket)).collect();
+    let new_workers = world.setting.confs[usize::from(kernel.conf())].workers;
+    let links = stage(world, &master, new_image);
+    let version = |image: u8| world.setting.images[usize::from(image)].version.to_string();
+    let path = |path| PathBuf::from(world.paths.words(path));
+    let files = world.state.kernel.files();
+    let id = |path| files.at(path).map(file_id).ok_or("a link is missing");
+    Ok(Plan {
+        pid_file: path(Path::PID),
+        binary: path(Path::BINARY),
+        old_link: path(links.0),
+        new_link: path(links.1),
+        binary_before: file_id(binary),
+        old_file: id(links.0)?,
+        new_file: id(links.1)?,
+        old: identity(&master),
+        old_workers: u16::try_from(old_workers).unwrap_or(u16::MAX),
+        new_workers,
+        listeners,
+        oldbin_before,
+        old_version: version(master.image),
+        new_version: version(new_image),
+        options: options.clone(),
+    })
+}
+
+/// Lays both binaries ready, each under a name of its own.
+fn stage(world: &mut World<'_>, master: &Proc, new_image: u8) -> (Path, Path) {
+    let old_link = world.paths.number(&format!("/nginx/sbin/.nginx.oldbin-{}", master.image));
+    let files = world.state.kernel.files_mut();
+    let in_place = files.at(Path::BINARY);
+    if files.read(old_link) != Some(Content::Image(master.image)) {
+        if in_place == Some(master.exe) {
+            let _ = files.link(Path::BINARY, old_link);
+        } else {
+            files.create(old_link, Content::Image(master.image));
+        }
+    }
+    let _ = files.unlink(Path::NEW_LINK);
+    let is_installed =
+        in_place != Some(master.exe) && files.read(Path::BINARY) == Some(Content::Image(new_image));
+    if is_installed {
+        let _ = files.link(Path::BINARY, Path::NEW_LINK);
+    } else {
+        files.create(Path::NEW_LINK, Content::Image(new_image));
+    }
+    (old_link, Path::NEW_LINK)
+}
+
+impl Run {
+    fn go(self, world: &mut World<'_>, defects: Defects, crash_at: Option<u32>) -> Result<Ended, Broken> {
+        let intent = Intent { goal: self.goal, plan: self.plan, defects };
+        let mut host = ModelHost::new(world, intent.plan.clone(), crash_at);
+        let ended = drive(&mut host, &intent, self.memory, |_, _| {});
+        if let Some(broken) = host.broken {
+            return Err(broken);
+        }
+        let (outcome, memory) = match ended {
+            Ok(ended) => ended,
+            Err(HostError::Crashed) => return Ok(Ended::Crashed),
+            Err(HostError::Os { what, error }) => {
+                let words = format!("{what}: {error}");
+                let exit_code = Some(ExitCode::Stuck as i32);
+                return Ok(Ended::Said(Said { claim: Claim::Stuck, exit_code, words }));
+            }
+        };
+        match outcome {
+            Outcome::Upgraded | Outcome::RolledBack | Outcome::Refused => {
+                let _ = world.change(|kernel, around| kernel.unlink(Path::NEW_LINK, around));
+            }
+            Outcome::Held | Outcome::Stuck(_) => {}
+        }
+        Ok(Ended::Said(said(outcome, self.wanted, &memory, self.is_upgrade_back)))
+    }
+}
+
+/// The last words, and what they claim.
+fn said(outcome: Outcome, wanted: Outcome, memory: &Memory, is_upgrade_back: bool) -> Said {
+    let words = match (outcome, &memory.abort) {
+        (Outcome::Stuck(state), _) => state.says().to_owned(),
+        (_, Some(reason)) => Reason::to_string(reason),
+        (_, None) => outcome.name().to_owned(),
+    };
+    let code = ExitCode::of(outcome, wanted) as i32;
+    let (claim, code, words) = match (outcome, is_upgrade_back) {
+        (Outcome::Upgraded, false) => (Claim::Upgraded, code, words),
+        (Outcome::Upgraded, true) => (Claim::RolledBack, code, words),
+        (Outcome::Held, _) => (Claim::Held, code, words),
+        (Outcome::RolledBack, false) => (Claim::RolledBack, code, words),
+        (Outcome::RolledBack, true) => {
+            let words = format!("{} ({words})", StuckState::WayBackUndone.says());
+            (Claim::Stuck, ExitCode::Stuck as i32, words)
+        }
+        (Outcome::Refused, _) => (Claim::Refused, code, words),
+        (Outcome::Stuck(_), _) => (Claim::Stuck, code, words),
+    };
+    Said { claim, exit_code: Some(code), words }
+}

@@ -1,0 +1,321 @@
+//! Scripts: what operators type, what goes wrong meanwhile, and what must hold through all of it.
+//!
+//! A [`Script`] is drawn from a chooser before anything moves, and then played in a world that the same chooser
+//! moves. Property tests, benches and the exploration of interleavings play scripts.
+//!
+//! What must hold:
+//! 1. After every step a fresh connection finds a worker that accepts, unless the script itself killed the last.
+//! 2. No request is lost but by the death of its worker, at the script's hand.
+//! 3. What a command claims is true when all have had time to do what they were told; a claim is not judged if
+//!    the script killed somebody after the command's last look.
+//! 4. Nobody is stuck with one fault or none before the commit point.
+//! 5. At the end one generation is left, and everybody who still serves has a master.
+
+use std::sync::Arc;
+
+use fake_nginx::fault::Fault as BinaryFault;
+use fake_nginx::release::Version;
+use orchestrator::machine::{Outcome, Phase, StuckState};
+
+use super::choice::{About, Chooser, Recorder, Who, number};
+use super::client::Clients;
+use super::fault::{Fault, Planned, plan};
+use super::kernel::{Conf, Image, Setting};
+use super::operator::{Command, Ended, carry_out, options};
+use super::truth::{is_orphan, lie};
+use super::world::{Broken, Counts, State, Wish, World};
+use crate::scenario::Claim;
+use crate::trace::{Event, What};
+
+/// Among the first so many steps faults are planned.
+const FAULTS_WITHIN: usize = 400;
+/// How many faults a script has at most.
+const FAULTS_MAX: usize = 3;
+/// How many commands are typed at most.
+const COMMANDS_MAX: usize = 4;
+/// What a slow answer takes.
+const SLOW_MS: u64 = 500;
+/// Longer than anything that is waited for.
+const PATIENCE_MS: u64 = 600_000;
+/// Fresh connections, and requests of lasting clients, that a run may have.
+const FRESH: u8 = 6;
+const LASTING: u8 = 6;
+/// How long the end may take, longer than every deadline of the orchestrator together.
+const END_MS_MAX: u64 = 3_600_000;
+/// How often the last command is typed again.
+const RECOVERIES: usize = 3;
+
+/// What kind of binary comes.
+pub const BINARIES: [Option<BinaryFault>; 5] = [
+    None,
+    Some(BinaryFault::ExitsAtStart { status: 1 }),
+    Some(BinaryFault::LoadsThenFails { load_ms: 1_000, status: 1 }),
+    Some(BinaryFault::LoadsThenServes { load_ms: 1_000 }),
+    // Longer than the orchestrator waits.
+    Some(BinaryFault::LoadsThenServes { load_ms: 100_000 }),
+];
+
+/// One run, before anything has moved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Script {
+    /// Workers of a generation.
+    pub workers: u16,
+    /// Which of [`BINARIES`] comes.
+    pub binary: usize,
+    /// What is typed, each with the pause before it in milliseconds.
+    pub commands: Vec<(u64, Command)>,
+    /// What goes wrong.
+    pub faults: Vec<Planned>,
+}
+
+/// Deliberate mistakes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mistakes {
+    /// Of every nginx.
+    pub nginx: fake_nginx::machine::Defects,
+    /// Of the orchestrator.
+    pub oldbin: orchestrator::machine::Defects,
+}
+
+/// Worlds in which nginx serves already, one for each number of workers and kind of binary.
+pub struct Stages {
+    stages: Vec<(Arc<Setting>, State)>,
+    mistakes: Mistakes,
+}
+
+/// Numbers of workers that scripts use.
+const WORKERS: [u16; 3] = [1, 2, 3];
+
+impl Stages {
+    /// Boots them all.
+    #[must_use]
+    pub fn new(mistakes: Mistakes) -> Self {
+        let kinds = WORKERS.iter().flat_map(|&workers| BINARIES.iter().map(move |&fault| (workers, fault)));
+        let stages = kinds
+            .map(|(workers, fault)| {
+                let old = Image::new(Version::new(1, 22, 1), None, mistakes.nginx);
+                let new = Image::new(Version::new(1, 26, 3), fault, mistakes.nginx);
+                let confs = vec![Conf { workers, reuseport: false }];
+                let setting = Arc::new(Setting::new(vec![old, new], confs, SLOW_MS));
+                let mut state = World::boot(Arc::clone(&setting), &mut super::choice::Calm, false).state;
+                state.clients = Clients::with_budget(FRESH, LASTING, PATIENCE_MS);
+                (setting, state)
+            })
+            .collect();
+        Self { stages, mistakes }
+    }
+
+    /// Draws a script and plays it.
+    pub fn play(&self, chooser: &mut dyn Chooser) -> Played {
+        let script = Script::draw(chooser);
+        self.play_script(script, chooser, false)
+    }
+
+    /// Plays a script, and keeps what happened if `wants_trace`.
+    pub fn play_script(&self, script: Script, chooser: &mut dyn Chooser, wants_trace: bool) -> Played {
+        let kind = WORKERS.iter().position(|&workers| workers == script.workers).unwrap_or(0);
+        let (setting, state) = &self.stages[kind * BINARIES.len() + script.binary];
+        let mut world = World::from_state(state.clone(), Arc::clone(setting), chooser, wants_trace);
+        world.plan_faults(script.faults.clone());
+        let mut play = Play { world, mistakes: self.mistakes, claims: Vec::new(), wrong: None };
+        let finished = play.act(&script);
+        let Play { world, claims, wrong, .. } = play;
+        let wrong = wrong.or_else(|| finished.err().map(|broken| broken.to_string()));
+        let counts = world.counts.clone();
+        Played { script, claims, wrong, counts, events: world.into_events() }
+    }
+
+    /// Plays once more and writes down what happened and every choice, for a report.
+    pub fn explain<C: Chooser>(&self, chooser: C) -> (Played, Recorder<C>) {
+        let mut recorder = Recorder::new(chooser);
+        let script = Script::draw(&mut recorder);
+        let played = self.play_script(script, &mut recorder, true);
+        (played, recorder)
+    }
+}
+
+/// A script that was played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    /// It.
+    pub script: Script,
+    /// What the commands claimed; `None`: it was killed.
+    pub claims: Vec<Option<Claim>>,
+    /// The first thing that did not hold.
+    pub wrong: Option<String>,
+    /// What was counted.
+    pub counts: Counts,
+    /// What happened, if that was wanted.
+    pub events: Vec<Event>,
+}
+
+impl Script {
+    /// Draws a script.
+    #[must_use]
+    pub fn draw(chooser: &mut dyn Chooser) -> Self {
+        let mut pick = |n| number(chooser, n, About::Script);
+        let workers = WORKERS[pick(WORKERS.len())];
+        let binary = [0, 0, 0, 0, 0, 0, 1, 2, 3, 4][pick(10)];
+        let count = 1 + pick(COMMANDS_MAX);
+        let commands = (0..count)
+            .map(|nth| {
+                let pause_ms = [0, 50, 1_000][pick(3)];
+                let soak_ms = [0, 200][pick(2)];
+                // The first command upgrades.
+                let command = match pick(if nth == 0 { 2 } else { 5 }) {
+                    0 => Command::Upgrade(options(soak_ms, false)),
+                    1 => Command::Upgrade(options(soak_ms, true)),
+                    2 => Command::Rollback(options(soak_ms, false)),
+                    3 => Command::Commit,
+                    _ => Command::Recover,
+                };
+                (pause_ms, command)
+            })
+            .collect();
+        let faults = plan(chooser, &Fault::ALL, FAULTS_MAX, FAULTS_WITHIN);
+        Self { workers, binary, commands, faults }
+    }
+}
+
+struct Play<'c> {
+    world: World<'c>,
+    mistakes: Mistakes,
+    claims: Vec<Option<Claim>>,
+    wrong: Option<String>,
+}
+
+impl Play<'_> {
+    fn act(&mut self, script: &Script) -> Result<(), Broken> {
+        for (pause_ms, command) in &script.commands {
+            let until_ms = self.world.now_ms() + pause_ms;
+            self.world.until_turn(Wish::Time(until_ms))?;
+            self.command(command, script)?;
+            if self.is_wrong() {
+                return Ok(());
+            }
+        }
+        self.world.plan_faults(Vec::new());
+        self.world.set_deadline(self.world.now_ms() + END_MS_MAX);
+        for _ in 0..RECOVERIES {
+            let Some(command) = self.unfinished() else { break };
+            self.command(&command, script)?;
+        }
+        self.rest()?;
+        if !self.is_wrong() {
+            self.judge_end();
+        }
+        Ok(())
+    }
+
+    /// What has to be typed so that the journal's upgrade comes to its end.
+    fn unfinished(&self) -> Option<Command> {
+        let entry = self.world.state.journal.as_deref()?;
+        match entry.1.phase {
+            Phase::Finished(_) => None,
+            Phase::Held => Some(Command::Commit),
+            Phase::Planned
+            | Phase::Installing
+            | Phase::Changing
+            | Phase::Draining
+            | Phase::Soaking
+            | Phase::Committing
+            | Phase::Back => Some(Command::Recover),
+        }
+    }
+
+    fn command(&mut self, command: &Command, script: &Script) -> Result<(), Broken> {
+        self.world.note(What::Moment { name: format!("typed: {command:?}") });
+        let ended = carry_out(&mut self.world, command, self.mistakes.oldbin, None)?;
+        self.look_for_gaps();
+        let Ended::Said(said) = ended else {
+            self.claims.push(None);
+            self.world.note(What::Moment { name: "it was killed".into() });
+            return Ok(());
+        };
+        self.claims.push(Some(said.claim));
+        self.world.note(What::Moment { name: format!("claimed: {} ({})", said.claim, said.words) });
+        let looked = self.world.last_look();
+        self.world.settle()?;
+        self.look_for_gaps();
+        if self.world.last_kill().is_some_and(|killed| killed >= looked) {
+            return Ok(());
+        }
+        if let Some(lie) = lie(&self.world, said.claim) {
+            self.is_found(|| format!("{command:?} claims {} ({}), but {lie}", said.claim, said.words));
+        }
+        if said.claim == Claim::Stuck && self.needs_no_person(script) {
+            self.is_found(|| format!("{command:?} is stuck: {}", said.words));
+        }
+        Ok(())
+    }
+
+    /// True if nothing went wrong that would excuse a command that gives up.
+    fn needs_no_person(&self, script: &Script) -> bool {
+        let faults = self.world.counts.faults.len() + usize::from(script.binary != 0);
+        let Some(entry) = self.world.state.journal.as_deref() else { return faults < 2 };
+        let Phase::Finished(Outcome::Stuck(state)) = entry.1.phase else {
+            // A way back after a finished upgrade that was undone: the newer binary serves as before.
+            return faults < 2 && !entry.0.options.is_way_back;
+        };
+        let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
+        let has_no_master = matches!(state, StuckState::NoMaster | StuckState::NewMasterDiedAfterCommit);
+        faults < 2 && !(has_killed_masters && has_no_master)
+    }
+
+    /// Everything that drains gets the time that it needs.
+    fn rest(&mut self) -> Result<(), Broken> {
+        self.world.stop_clients();
+        let until_ms = self.world.now_ms() + 2 * SLOW_MS;
+        while !self.world.is_quiet() || self.world.now_ms() < until_ms {
+            let until_ms = self.world.now_ms() + 2 * SLOW_MS;
+            self.world.until_turn(Wish::Time(until_ms))?;
+        }
+        self.look_for_gaps();
+        Ok(())
+    }
+
+    fn judge_end(&mut self) {
+        let is_stuck = self.claims.contains(&Some(Claim::Stuck));
+        let masters =
+            self.world.state.kernel.living().filter(|process| process.actor.who == Who::Master).count();
+        let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
+        if is_stuck || (masters == 0 && has_killed_masters) {
+            return;
+        }
+        if masters != 1 {
+            self.is_found(|| format!("{masters} masters are left at the end"));
+        }
+        let orphan = {
+            let world = &self.world;
+            world.state.kernel.living().find(|process| is_orphan(world, process)).map(|orphan| orphan.actor)
+        };
+        // A master that was killed before or after an upgrade leaves its workers to nobody.
+        if let Some(orphan) = orphan.filter(|_| !has_killed_masters) {
+            self.is_found(|| format!("{orphan} has no master at the end"));
+        }
+        if !self.world.fresh_connection_finds_worker() && !self.world.script_killed_the_last_one() {
+            self.is_found(|| "nobody accepts at the end".to_owned());
+        }
+    }
+
+    fn look_for_gaps(&mut self) {
+        if let Some(gap) = self.world.first_gap().cloned() {
+            self.is_found(|| {
+                format!("a fresh connection finds nobody after {} at {} ms (step {})", gap.by, gap.at_ms, gap.step)
+            });
+        }
+        if let Some(&(at_ms, end)) = self.world.first_loss() {
+            self.is_found(|| format!("a request was lost at {at_ms} ms: {end:?}"));
+        }
+    }
+
+    fn is_wrong(&self) -> bool {
+        self.wrong.is_some()
+    }
+
+    fn is_found(&mut self, what: impl FnOnce() -> String) {
+        if self.wrong.is_none() {
+            self.wrong = Some(what());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Whatever goes wrong half-way through an upgrade, does every request still find a live worker?
+//!
+//! Random scripts of commands, kills, crashes, reloads, full disks and faulty new binaries are played in the
+//! model world, and judged after every step: see `scenarios::model::script`. A tape of numbers makes all
+//! choices, so a failure shrinks to a short tape, which is printed with the steps that it stands for.
+//!
+//! `OLDBIN_CASES=1000000` plays more, `OLDBIN_TAPE=1,2,3` plays one again.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use scenarios::model::choice::{Seeded, Tape};
+use scenarios::model::fault::Fault;
+use scenarios::model::script::{Mistakes, Played, Stages};
+
+/// How many scripts one test plays.
+const CASES: u32 = 2_000;
+/// Numbers of a tape; behind its end everything takes its natural course.
+const TAPE_MAX: usize = 600;
+/// Within how many scripts each deliberate defect must be found.
+const DETECTED_WITHIN: u64 = 20_000;
+
+/// What the property has found and what is not mended yet. Delete a line when its defect is.
+const OPEN: &[Open] = &[
+    Open {
+        what: "orphans are looked for after the masters, so that workers of a master which dies in between are \
+               told to quit as if they were the other generation's: the last ones who accept",
+        is_it: |played, why| {
+            why.starts_with("a fresh connection finds nobody")
+                && why.contains(".close-listener")
+                && played.counts.faults.contains(&Fault::KillOldMaster)
+        },
+    },
+    Open {
+        what: "workers that the old master forked again have lost it and run the old file, and nobody knows them",
+        is_it: |played, why| {
+            why.contains("claims upgraded")
+                && why.contains("has no master")
+                && played.counts.faults.contains(&Fault::KillOldMaster)
+        },
+    },
+    Open {
+        what: "the file was put back before the new binary was executed, so the new generation runs the old one \
+               and its workers are nobody's",
+        is_it: |played, why| {
+            why.contains("claims rolled-back")
+                && why.contains("has no master")
+                && played.counts.faults.contains(&Fault::KillNewMaster)
+        },
+    },
+    Open {
+        what: "`recover` says that a held upgrade is held without a look at it",
+        is_it: |_, why| why.starts_with("Recover claims held"),
+    },
+    Open {
+        what: "a way back after a finished upgrade that was killed is turned round by `recover` and `rollback`, \
+               and what is then the newer release is called rolled back",
+        is_it: |_, why| why.contains("claims rolled-back") && why.contains("runs another binary"),
+    },
+    Open {
+        what: "the old master dies behind the look that finds its workers back, and the new one is told to quit",
+        is_it: |played, why| {
+            why.contains("is stuck: the old master is gone")
+                && played.counts.faults.contains(&Fault::KillOldMaster)
+        },
+    },
+    Open {
+        what: "workers are counted in the middle of a reload, and twice as many are waited for on the way back",
+        is_it: |played, why| {
+            why.contains("is stuck: the old master runs, but its workers did not come back")
+                && played.counts.faults.contains(&Fault::Reload)
+        },
+    },
+    Open {
+        what: "the turn back was not saved because the disk was full, and recovery goes on without a look at the file",
+        is_it: |played, why| {
+            why.contains("another binary is at the path") && played.counts.faults.contains(&Fault::FullDisk)
+        },
+    },
+];
+
+struct Open {
+    what: &'static str,
+    is_it: fn(&Played, &str) -> bool,
+}
+
+/// What was counted over many scripts.
+#[derive(Default)]
+struct Tally {
+    scripts: u32,
+    reached_winch: u32,
+    choices: Vec<u32>,
+    faults: BTreeMap<Fault, u32>,
+    open: BTreeMap<&'static str, u32>,
+}
+
+impl Tally {
+    /// Counts a script; what is wrong with it and not known yet.
+    fn take(&mut self, played: &Played) -> Option<String> {
+        self.scripts += 1;
+        self.reached_winch += u32::from(played.counts.winches > 0);
+        self.choices.push(played.counts.choices);
+        for &fault in &played.counts.faults {
+            *self.faults.entry(fault).or_default() += 1;
+        }
+        let why = played.wrong.as_deref()?;
+        let Some(open) = OPEN.iter().find(|open| (open.is_it)(played, why)) else { return Some(why.to_owned()) };
+        *self.open.entry(open.what).or_default() += 1;
+        None
+    }
+
+    /// Fails if the scripts proved nothing.
+    fn assert_not_vacuous(mut self) {
+        self.choices.sort_unstable();
+        let median = self.choices[self.choices.len() / 2];
+        println!(
+            "{} scripts; WINCH in {}; median of choices {median}; faults {:?}",
+            self.scripts, self.reached_winch, self.faults
+        );
+        for (what, count) in &self.open {
+            println!("open, {count} times: {what}");
+        }
+        assert!(self.reached_winch * 2 >= self.scripts, "fewer than half of the scripts reached WINCH");
+        assert!(median >= 60, "half of the scripts had {median} choices or fewer");
+        for fault in Fault::ALL {
+            let count = self.faults.get(&fault).copied().unwrap_or(0);
+            assert!(count * 100 >= self.scripts, "{} struck only {count} times", fault.name());
+        }
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("OLDBIN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES)
+}
+
+/// Plays tapes drawn from `seed`, and panics with the shortest that fails.
+fn play_tapes(seed: u64, tally: &RefCell<Tally>) {
+    let config = Config { cases: cases(), failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let stages = Stages::new(Mistakes::default());
+    let ended = runner.run(&vec(any::<u16>(), 0..=TAPE_MAX), |tape| {
+        match tally.borrow_mut().take(&stages.play(&mut Tape::new(&tape))) {
+            None => Ok(()),
+            Some(why) => Err(TestCaseError::fail(why)),
+        }
+    });
+    match ended {
+        Ok(()) => {}
+        Err(TestError::Fail(why, tape)) => panic!("seed {seed}: {why}\n{}", told(&stages, &tape)),
+        Err(TestError::Abort(why)) => panic!("{why}"),
+    }
+}
+
+/// A tape as the steps that it stands for, and how to play it again.
+fn told(stages: &Stages, tape: &[u16]) -> String {
+    let (played, recorder) = stages.explain(Tape::new(tape));
+    let steps: Vec<_> = recorder.deviations().iter().map(|step| format!("  {step}")).collect();
+    let numbers: Vec<_> = tape.iter().map(u16::to_string).collect();
+    format!(
+        "{:#?}\nclaims {:?}\nsteps that were not the natural ones:\n{}\nreplay   OLDBIN_TAPE={} cargo test --test properties again -- --nocapture",
+        played.script,
+        played.claims,
+        steps.join("\n"),
+        numbers.join(",")
+    )
+}
+
+#[test]
+fn whatever_goes_wrong_a_fresh_connection_finds_a_worker_and_no_claim_is_a_lie() {
+    let tally = RefCell::new(Tally::default());
+
+    play_tapes(1, &tally);
+
+    tally.into_inner().assert_not_vacuous();
+}
+
+#[test]
+fn the_same_holds_from_a_seed_that_nobody_has_tried() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = u64::from(now.subsec_nanos()) ^ (now.as_secs() << 20);
+
+    play_tapes(seed, &RefCell::new(Tally::default()));
+}
+
+#[test]
+fn again() {
+    let Ok(text) = std::env::var("OLDBIN_TAPE") else { return };
+    let tape: Vec<u16> = text.split(',').map(|word| word.parse().unwrap()).collect();
+    let stages = Stages::new(Mistakes::default());
+    let (played, _) = stages.explain(Tape::new(&tape));
+    for event in &played.events {
+        println!("{:>12} {}", event.at_us, serde_json::to_string(&event.what).unwrap());
+    }
+    assert_eq!(played.wrong, None, "{}", told(&stages, &tape));
+}
+
+#[test]
+fn the_same_tape_gives_the_same_run() {
+    let stages = Stages::new(Mistakes::default());
+    for seed in 0..50 {
+        let first = stages.explain(Seeded::new(seed)).0;
+        let again = stages.explain(Seeded::new(seed)).0;
+        assert_eq!(first, again, "seed {seed}");
+    }
+}
+
+#[test]
+fn every_deliberate_defect_is_found() {
+    let mut missed = Vec::new();
+    for (name, mistakes) in mistakes() {
+        let stages = Stages::new(mistakes);
+        let found = (0..DETECTED_WITHIN).find_map(|seed| {
+            let played = stages.play(&mut Seeded::new(seed));
+            Tally::default().take(&played).map(|why| (seed + 1, why))
+        });
+        match found {
+            Some((executions, why)) => println!("{name:50} {executions:6} executions: {why}"),
+            None => missed.push(name),
+        }
+    }
+    assert!(missed.is_empty(), "not found within {DETECTED_WITHIN} executions: {missed:?}");
+}
+
+/// One deliberate defect each, the fake's and the orchestrator's.
+fn mistakes() -> Vec<(String, Mistakes)> {
+    let fakes = fake_nginx::machine::Defects::NAMES.iter().map(|name| {
+        let nginx = fake_nginx::machine::Defects::named([*name]).unwrap();
+        (format!("fake.{name}"), Mistakes { nginx, ..Mistakes::default() })
+    });
+    let ours = orchestrator::machine::Defects::NAMES.iter().map(|name| {
+        let oldbin = orchestrator::machine::Defects::named([*name]);
+        (format!("orchestrator.{name}"), Mistakes { oldbin, ..Mistakes::default() })
+    });
+    fakes.chain(ours).collect()
+}
