@@ -108,7 +108,9 @@ impl Tally {
             *self.faults.entry(fault).or_default() += 1;
         }
         let why = played.wrong.as_deref()?;
-        let Some(open) = OPEN.iter().find(|open| (open.is_it)(played, why)) else { return Some(why.to_owned()) };
+        let Some(open) = OPEN.iter().find(|open| (open.is_it)(played, why)) else {
+            return Some(why.to_owned());
+        };
         *self.open.entry(open.what).or_default() += 1;
         None
     }
@@ -139,7 +141,8 @@ fn cases() -> u32 {
 
 /// Plays tapes drawn from `seed`, and panics with the shortest that fails.
 fn play_tapes(seed: u64, tally: &RefCell<Tally>) {
-    let config = Config { cases: cases(), failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config =
+        Config { cases: cases(), failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));

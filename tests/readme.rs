@@ -57,3 +57,13 @@ fn shape(text: &str) -> Vec<String> {
     assert!(lines.len() >= 2, "nothing in it can be compared:\n{text}");
     lines
 }
+
+#[test]
+fn the_readme_s_scenario_is_one() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let text = readme.split("```kdl\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+
+    let scenario = scenarios::scenario::parse("README.md", text);
+
+    assert!(scenario.is_ok(), "{}", scenario.unwrap_err().render(false));
+}
