@@ -158,7 +158,7 @@ fn the_help_of_run_names_every_option_and_exit_code() {
       [SCENARIOS]...  Names of the catalogue, or files that end in .kdl [default: the whole catalogue]
 
     Options:
-          --world <WORLD>    Where to run [default: all] [possible values: fake, real, all]
+          --world <WORLD>    Where to run [default: all] [possible values: model, fake, real, all]
           --times <N>        Run each scenario this many times [default: 1]
           --seed <SEED>      Where random picks begin [default: 1]
           --trace <FOLDER>   Write the trace of every run into this folder, as JSON Lines

@@ -1,4 +1,4 @@
-//! Every story of the catalogue, on the fake and on real nginx, as `oldbin-lab run` runs it.
+//! Every story of the catalogue, in the model, on the fake and on real nginx, as `oldbin-lab run` runs it.
 //!
 //! What turns these red: a lost request, a false claim, a process left over, a pid file that lies, a canary
 //! that is not noticed, or a story that no longer reaches the moments that make it a story.
@@ -14,7 +14,7 @@ fn main() {
     let no_real = no_real_nginx();
     let mut trials = Vec::new();
     for entry in catalogue::SCENARIOS {
-        for world in ["fake", "real"] {
+        for world in ["model", "fake", "real"] {
             let name = entry.name;
             let run = move || {
                 expect_code(

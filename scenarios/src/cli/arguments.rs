@@ -105,20 +105,23 @@ pub(crate) struct Bench {
 /// The worlds that a user can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Worlds {
+    /// In memory, in virtual time: every choice of the kernel is drawn from the seed
+    Model,
     /// Linux, with fake-nginx
     Fake,
     /// Linux, with the real nginx releases that are found
     Real,
-    /// Both; the real one where a release is found
+    /// All three; the real one where a release is found
     All,
 }
 
 impl Worlds {
     pub(crate) fn kinds(self) -> &'static [WorldKind] {
         match self {
+            Self::Model => &[WorldKind::Model],
             Self::Fake => &[WorldKind::Fake],
             Self::Real => &[WorldKind::Real],
-            Self::All => &[WorldKind::Fake, WorldKind::Real],
+            Self::All => &[WorldKind::Model, WorldKind::Fake, WorldKind::Real],
         }
     }
 }

@@ -39,9 +39,10 @@ pub(super) fn bench(
     screen: &Screen,
     out: &mut impl Write,
 ) -> Result<u8, LabError> {
-    let (worlds, notes) = run::available(arguments.world.kinds(), &nginx::releases());
+    let (worlds, notes) = run::available(live_only(arguments.world), &nginx::releases());
     if worlds.is_empty() {
-        return Err(LabError::NoWorld(notes.join(" ")));
+        let why = if notes.is_empty() { "the model's time is virtual".to_owned() } else { notes.join(" ") };
+        return Err(LabError::NoWorld(why));
     }
     let mut jobs = Vec::new();
     for round in 0..arguments.rounds {
@@ -67,6 +68,12 @@ pub(super) fn bench(
         )?;
     }
     Ok(crate::verdict::exit_code(ran.iter().map(|ran| &ran.verdict)))
+}
+
+/// The model's time is virtual: there is nothing to measure in it.
+fn live_only(worlds: arguments::Worlds) -> &'static [WorldKind] {
+    let kinds = worlds.kinds();
+    kinds.strip_prefix(&[WorldKind::Model]).unwrap_or(kinds)
 }
 
 fn measure(ran: &[Ran]) -> BTreeMap<(WorldKind, String), Times> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::format::FormatError;
 use crate::live::LiveError;
+use crate::model::Impossible;
 use crate::trace::TraceError;
 
 /// Why there is no verdict.
@@ -38,6 +39,9 @@ pub(crate) enum LabError {
     /// The world that was asked for cannot be had.
     #[error("no world to run in: {0}")]
     NoWorld(String),
+    /// The model cannot run it.
+    #[error(transparent)]
+    Model(#[from] Impossible),
     /// The world failed.
     #[error(transparent)]
     Live(#[from] LiveError),
@@ -58,7 +62,7 @@ impl LabError {
             | Self::Trace { .. } => 2,
             Self::NoWorld(_) => 3,
             Self::Live(LiveError::NoNginx | LiveError::NotLive(_)) => 3,
-            Self::Live(LiveError::Unusable(_)) => 2,
+            Self::Live(LiveError::Unusable(_)) | Self::Model(_) => 2,
             Self::Live(_) | Self::Output(_) => 70,
         }
     }

@@ -8,7 +8,9 @@ use std::path::Path;
 use super::progress::Progress;
 use super::{HOW_TO_GET_NGINX, LabError};
 use crate::live::{self, Isolation, Setting, nginx};
-use crate::mutant::Mutant;
+use crate::model::choice::Seeded;
+use crate::model::{self, Options};
+use crate::mutant::{self, Mutant};
 use crate::runbook::Runbook;
 use crate::scenario::{self, Scenario, Subject, WorldKind};
 use crate::trace::{self, Trace};
@@ -128,6 +130,9 @@ fn run(job: Job, how: &How, releases: &[nginx::Found]) -> Result<Ran, LabError> 
     if how.no_namespaces {
         replay.push_str(" --no-namespaces");
     }
+    if job.world == WorldKind::Model {
+        return run_in_model(job, how, replay);
+    }
     let setting = Setting {
         world: job.world,
         releases: releases.to_vec(),
@@ -138,6 +143,19 @@ fn run(job: Job, how: &How, releases: &[nginx::Found]) -> Result<Ran, LabError> 
         replay,
     };
     let trace = live::run(&job.scenario, &setting)?;
+    let verdict = verdict::judge(&job.scenario, &trace);
+    Ok(Ran { scenario: job.scenario, trace, verdict })
+}
+
+fn run_in_model(job: Job, how: &How, replay: String) -> Result<Ran, LabError> {
+    let options = Options {
+        seed: job.seed,
+        nginx_defects: mutant::fake_defects(&how.mutants),
+        oldbin_defects: mutant::orchestrator_defects(&how.mutants),
+        ..Options::default()
+    };
+    let mut trace = model::run(&job.scenario, &mut Seeded::new(job.seed), &options)?;
+    trace.header.replay = replay;
     let verdict = verdict::judge(&job.scenario, &trace);
     Ok(Ran { scenario: job.scenario, trace, verdict })
 }
