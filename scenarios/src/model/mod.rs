@@ -15,9 +15,11 @@ pub mod operator;
 mod paths;
 mod record;
 mod run;
-pub mod script;
 pub mod runbook;
+pub mod script;
+mod shrink;
 mod truth;
 pub mod world;
 
 pub use run::{Impossible, Options, run, run_with};
+pub use shrink::Shrunk;

@@ -6,6 +6,7 @@
 //! # Source
 //! `orchestrator::cli::commands`, `orchestrator::preflight`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use orchestrator::machine::{
     Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, READY_MS, Reason, StuckState, Title,
 };
 
+use super::choice::Act;
 use super::host::{ModelHost, file_id, identity, look, pid_file};
 use super::kernel::{Content, Path, Proc};
 use super::runbook::Said;
@@ -34,6 +36,21 @@ pub enum Command {
     Commit,
     /// `oldbin recover`
     Recover,
+}
+
+impl fmt::Display for Command {
+    /// As it is typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upgrade(options) => {
+                let hold = if options.is_held { " --hold" } else { "" };
+                write!(f, "oldbin upgrade --soak {}ms{hold}", options.soak_ms)
+            }
+            Self::Rollback(options) => write!(f, "oldbin rollback --soak {}ms", options.soak_ms),
+            Self::Commit => f.write_str("oldbin commit"),
+            Self::Recover => f.write_str("oldbin recover"),
+        }
+    }
 }
 
 /// How a command ended.
@@ -112,7 +129,7 @@ pub fn carry_out(
     defects: Defects,
     crash_at: Option<u32>,
 ) -> Result<Ended, Broken> {
-    world.until_turn(Wish::Act)?;
+    world.until_turn(Wish::Act(Act::Type))?;
     match begin(world, command) {
         Ok(run) => run.go(world, defects, crash_at),
         Err(why) => Ok(Ended::Said(refused(why))),
@@ -157,11 +174,9 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
                 Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing => {
                     Ok(run(Goal::Commit, Outcome::Upgraded, (plan, memory)))
                 }
-                Phase::Planned
-                | Phase::Installing
-                | Phase::Changing
-                | Phase::Back
-                | Phase::Finished(_) => Err("there is nothing to commit".into()),
+                Phase::Planned | Phase::Installing | Phase::Changing | Phase::Back | Phase::Finished(_) => {
+                    Err("there is nothing to commit".into())
+                }
             }
         }
         Command::Recover => {
@@ -217,11 +232,11 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
     let Some(Content::Pid(pid)) = kernel.files().read(Path::PID) else {
         return Err("the pid file does not hold a pid".into());
     };
-    let master = kernel.process(pid).filter(|master| look(master).is_some_and(|seen| seen.title == Title::Master));
+    let master =
+        kernel.process(pid).filter(|master| look(master).is_some_and(|seen| seen.title == Title::Master));
     let Some(master) = master.cloned() else { return Err("the pid file names no master".into()) };
-    let is_master = |pid: Pid| {
-        kernel.process(pid).and_then(look).is_some_and(|seen| seen.title == Title::Master)
-    };
+    let is_master =
+        |pid: Pid| kernel.process(pid).and_then(look).is_some_and(|seen| seen.title == Title::Master);
     if is_master(master.parent) {
         return Err("an upgrade is already under way".into());
     }
