@@ -1,5 +1,6 @@
 //! The handoff, by three procedures, on the fake and on real nginx where one is found: from the first USR2 to
 //! the old master's end. The floor is the bare signals of the same run; `oldbin-lab bench` prints the ratios.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends here")]
 
 use std::process::ExitCode;
 use std::time::Duration;

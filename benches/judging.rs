@@ -1,4 +1,5 @@
 //! What a verdict costs: all invariants over a long trace, and the trace on disk, per event.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends here")]
 
 use std::hint::black_box;
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its own part of this module")]
 #![allow(unreachable_pub, reason = "a test program has no public API")]
 
+use std::path::PathBuf;
 use std::process::Output;
 
 use assert_cmd::Command;
@@ -43,5 +44,27 @@ pub fn no_real_nginx() -> Option<&'static str> {
             "nginx {version} is required and was not found, only {found:?}"
         );
     }
-    found.is_empty().then_some("no real nginx was found: run scripts/real-nginx")
+    found.is_empty().then_some(NO_REAL)
+}
+
+const NO_REAL: &str = "no real nginx was found: run scripts/real-nginx";
+
+/// The folder that holds all of these releases as `VERSION/nginx`, or why tests that need them cannot run.
+pub fn real_releases(versions: &[&str]) -> Result<PathBuf, String> {
+    if let Some(why) = no_real_nginx() {
+        return Err(why.to_owned());
+    }
+    let found = nginx::releases();
+    let folder_of = |version: &str| {
+        let release = found.iter().find(|release| release.version.to_string() == version)?;
+        let folder = release.path.parent()?;
+        (folder.file_name()? == version).then(|| folder.parent()).flatten().map(PathBuf::from)
+    };
+    let missing = versions.iter().find(|version| folder_of(version).is_none());
+    match (missing, folder_of(versions[0])) {
+        (None, Some(folder)) => Ok(folder),
+        (missing, _) => {
+            Err(format!("no nginx {} was found: run scripts/real-nginx", missing.unwrap_or(&versions[0])))
+        }
+    }
 }

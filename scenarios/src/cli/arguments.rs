@@ -29,7 +29,7 @@ Exit codes:
   70  a bug in this program
 
 Example:
-  oldbin-lab run orchestrator-upgrade --world real --trace trace.jsonl";
+  oldbin-lab run orchestrator-upgrade --world real --trace traces";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

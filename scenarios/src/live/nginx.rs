@@ -1,7 +1,8 @@
 //! Finds real releases of nginx: the one place in the code that does.
 //!
-//! Looked at, in this order: `$OLDBIN_NGINX_DIR/<version>/nginx`, the caches `/var/cache/oldbin/nginx` and
-//! `$XDG_CACHE_HOME/oldbin/nginx` (or `~/.cache/oldbin/nginx`) of the same layout, then what the system has.
+//! `$OLDBIN_NGINX_DIR/<version>/nginx` and nothing else where that is set. Otherwise, in this order: the caches
+//! `/var/cache/oldbin/nginx` and `$XDG_CACHE_HOME/oldbin/nginx` (or `~/.cache/oldbin/nginx`) of the same layout,
+//! then what the system has.
 //! What a binary is, its `-v` tells, not its path.
 
 use std::collections::BTreeMap;
@@ -90,11 +91,11 @@ fn candidates() -> Vec<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-    let folders = [
-        env::var_os("OLDBIN_NGINX_DIR").map(PathBuf::from),
-        Some("/var/cache/oldbin/nginx".into()),
-        cache.map(|cache| cache.join("oldbin/nginx")),
-    ];
+    let only = env::var_os("OLDBIN_NGINX_DIR").map(PathBuf::from);
+    let folders = match &only {
+        Some(_) => [only.clone(), None],
+        None => [Some("/var/cache/oldbin/nginx".into()), cache.map(|cache| cache.join("oldbin/nginx"))],
+    };
     let mut paths: Vec<PathBuf> = Vec::new();
     for folder in folders.into_iter().flatten() {
         let mut kept: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -104,6 +105,9 @@ fn candidates() -> Vec<PathBuf> {
             .collect();
         kept.sort();
         paths.append(&mut kept);
+    }
+    if only.is_some() {
+        return paths;
     }
     paths.push("/usr/sbin/nginx".into());
     paths.push("/usr/local/nginx/sbin/nginx".into());

@@ -163,14 +163,13 @@ impl Observer {
         if self.processes.get(&pid).is_some_and(Process::is_alive) {
             return;
         }
-        let master = self.processes.get(&parent);
         let (generation, version) = match role {
             Role::Master => {
                 self.generations += 1;
-                // A child of a master is about to become what stands at the binary's path.
-                (self.generations, if master.is_some() { self.binary.clone() } else { self.version_of(pid) })
+                (self.generations, self.version_of_master(pid, parent))
             }
             Role::Worker => {
+                let master = self.processes.get(&parent);
                 let generation = master.map_or(self.generations, |master| master.generation);
                 (generation, master.and_then(|master| master.version.clone()))
             }
@@ -279,7 +278,13 @@ impl Observer {
                 process.parent = parent;
             } else if !self.strangers.contains(&pid) && self.is_of_world(pid) {
                 match self.role_of(pid, parent) {
-                    Some(role) => self.born(pid, parent, role),
+                    Some(role) => {
+                        // A worker's parent is a master, even if nobody has told of it yet.
+                        if role == Role::Worker && parent != self.own {
+                            self.know_master(parent);
+                        }
+                        self.born(pid, parent, role);
+                    }
                     None => is_unsettled = true,
                 }
             }
@@ -291,16 +296,21 @@ impl Observer {
         self.pause_us = (self.pause_us * 2).min(PAUSE_US_MAX);
     }
 
-    /// What a process is, by its title and its parent; `None` as long as it looks like its parent.
+    /// What a process is, by its title, its executable and its parent; `None` as long as it cannot be told.
+    ///
+    /// A fork of a master looks like its master at first, and its title may be read half-way. If it runs another
+    /// file than its master, it is a new binary; if it runs the same, only the log or its title tells.
     fn role_of(&self, pid: u32, parent: u32) -> Option<Role> {
         let title = proc::title(pid)?;
         let is_masters_child = self.processes.get(&parent).is_some_and(|of| of.role == Role::Master);
+        let is_nginx_child =
+            is_masters_child || (self.is_of_world(parent) && !self.strangers.contains(&parent));
         if title.starts_with("nginx: worker process") {
             Some(Role::Worker)
-        } else if title.starts_with("nginx: master process") {
-            (!is_masters_child).then_some(Role::Master)
+        } else if is_masters_child && runs_another_file(pid, parent) {
+            Some(Role::Master)
         } else {
-            is_masters_child.then_some(Role::Master)
+            (title.starts_with("nginx: master process") && !is_nginx_child).then_some(Role::Master)
         }
     }
 
@@ -344,8 +354,17 @@ impl Observer {
         }
     }
 
-    /// The version of the executable that `pid` runs.
-    fn version_of(&self, pid: u32) -> Option<String> {
-        proc::exe_id(pid).and_then(|id| self.versions.get(&id).cloned()).or_else(|| self.binary.clone())
+    /// The version that a master runs, or is about to run: until it is exec'ed, a new binary looks like its parent.
+    fn version_of_master(&mut self, pid: u32, parent: u32) -> Option<String> {
+        // The file may have changed with the news of it still on the way.
+        self.look_at_binary();
+        let runs = proc::exe_id(pid)
+            .filter(|&own| !self.processes.contains_key(&parent) || Some(own) != proc::exe_id(parent));
+        runs.and_then(|id| self.versions.get(&id).cloned()).or_else(|| self.binary.clone())
     }
+}
+
+/// True if both executables can be seen, and differ.
+fn runs_another_file(pid: u32, parent: u32) -> bool {
+    matches!((proc::exe_id(pid), proc::exe_id(parent)), (Some(own), Some(other)) if own != other)
 }

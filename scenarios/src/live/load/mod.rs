@@ -1,7 +1,7 @@
 //! The load: what clients do, in a process of its own, so that it neither waits for the agent nor slows it.
 //!
 //! Fresh connections are open-loop: they come at their rate whether or not the last ones were answered, as
-//! clients do. Each request becomes one [`Event`], written when it ends; a request that ends badly is told by
+//! clients do. Each request becomes one event, written when it ends; a request that ends badly is told by
 //! what its client saw, see [`crate::trace::Fate`].
 
 mod answer;

@@ -20,10 +20,9 @@ const WORKERS: usize = 2;
 /// Far beyond what anything here takes; only a hang reaches it.
 const LOOKS_MAX: u32 = 4_000;
 
-/// A real release.
+/// A release of the world that this test runs in.
 pub(crate) fn release(version: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("OLDBIN_NGINX_DIR").unwrap_or_else(|| "/var/cache/oldbin/nginx".into());
-    let path = PathBuf::from(root).join(version).join("nginx");
+    let path = PathBuf::from(std::env::var_os(super::RELEASES)?).join(version).join("nginx");
     path.is_file().then_some(path)
 }
 
@@ -151,8 +150,8 @@ impl Site {
     }
 
     fn command(&self, arguments: &[OsString]) -> Command {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env(super::OLDBIN, "1").args(arguments).arg("--json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_oldbin"));
+        command.args(arguments).arg("--json");
         command.arg("--state-dir").arg(self.path("state")).arg("--pid-file").arg(self.path("nginx.pid"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -161,6 +160,11 @@ impl Site {
     /// Runs `oldbin` to its end.
     pub(crate) fn oldbin(&self, arguments: &[OsString]) -> Said {
         Running(self.command(arguments).spawn().unwrap()).end()
+    }
+
+    /// Runs `oldbin` to its end; only its exit code.
+    pub(crate) fn exit_code(&self, arguments: &[OsString]) -> Option<i32> {
+        self.command(arguments).output().unwrap().status.code()
     }
 
     pub(crate) fn start_oldbin(&self, arguments: &[&str]) -> Running {

@@ -1,22 +1,24 @@
-//! `oldbin` on real nginx.
+//! `oldbin` as its operators run it, on the fake and on real nginx.
 //!
 //! Each test runs in a process of its own, a subreaper, so that every nginx that it starts stays below it
-//! and is ended by handle, whatever happens. The releases come from `$OLDBIN_NGINX_DIR` or
-//! `/var/cache/oldbin/nginx`, as `VERSION/nginx`; without them the tests are ignored and say why.
+//! and is ended by handle, whatever happens. The fakes are stamped once; the real releases are looked for in
+//! `$OLDBIN_NGINX_DIR` or `/var/cache/oldbin/nginx`, and without them those tests are ignored and say why.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
-#[path = "real/site.rs"]
+mod common;
+#[path = "oldbin/site.rs"]
 mod site;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use site::{Site, release};
 
 const TEST: &str = "OLDBIN_TEST";
-const OLDBIN: &str = "OLDBIN_TEST_IS_OLDBIN";
+const RELEASES: &str = "OLDBIN_TEST_RELEASES";
 const OLD: &str = "1.22.1";
 const NEW: &str = "1.26.3";
 
@@ -37,37 +39,59 @@ const TESTS: &[(&str, fn())] = &[
     ("a_dead_nginx_is_refused", no_nginx),
     ("a_relative_program_without_a_folder_is_refused", relative_program),
     ("a_foreground_nginx_under_its_parent_is_refused", foreground),
+    ("a_held_upgrade_whose_masters_are_both_killed_is_stuck_and_says_so", stuck),
+    ("what_oldbin_does_not_understand_exits_with_2_and_touches_nothing", usage),
     ("a_dry_run_changes_nothing", dry_run),
     ("a_binary_that_the_package_manager_has_replaced_is_upgraded_to", already_replaced),
     ("clients_lose_nothing_while_the_binary_changes", nothing_is_lost),
 ];
 
 fn main() -> ExitCode {
-    if std::env::var_os(OLDBIN).is_some() {
-        return orchestrator::cli::main_from(std::env::args_os().collect());
-    }
     if let Ok(name) = std::env::var(TEST) {
         return agent(&name);
     }
-    let missing = [OLD, NEW].into_iter().find(|version| release(version).is_none());
-    if let Some(version) = missing {
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            format!("no nginx {version} in $OLDBIN_NGINX_DIR or /var/cache/oldbin/nginx: ignored\n")
-                .as_bytes(),
-        );
+    let fakes = stamp_fakes();
+    let real = common::real_releases(&[OLD, NEW]);
+    let mut trials = Vec::new();
+    for (name, _) in TESTS {
+        let folder = fakes.path().to_owned();
+        trials.push(Trial::test(format!("{name} on fake"), move || run(name, &folder)));
+        let folder = real.clone();
+        let trial = Trial::test(format!("{name} on real"), move || match &folder {
+            Ok(folder) => run(name, folder),
+            Err(why) => Err(why.into()),
+        });
+        trials.push(match &real {
+            Ok(_) => trial,
+            Err(why) => trial.with_kind(why.clone()).with_ignored_flag(true),
+        });
     }
-    let trials = TESTS
-        .iter()
-        .map(|(name, _)| Trial::test(*name, move || run(name)).with_ignored_flag(missing.is_some()))
-        .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
+/// A folder of fakes that looks like a folder of real releases.
+fn stamp_fakes() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    // root's workers are nobody, and oldbin runs the staged file as whoever it is.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for version in [OLD, NEW] {
+        std::fs::create_dir(folder.path().join(version)).unwrap();
+        let output = folder.path().join(version).join("nginx");
+        let status = Command::new(env!("CARGO_BIN_EXE_fake-nginx"))
+            .args(["stamp", "--version", version, "--output"])
+            .arg(output)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "fake-nginx stamp: {status}");
+    }
+    folder
+}
+
 /// Runs one test in a process of its own.
-fn run(name: &str) -> Result<(), Failed> {
+fn run(name: &str, releases: &Path) -> Result<(), Failed> {
     let me = std::env::current_exe()?;
-    let ran = Command::new(me).env(TEST, name).output()?;
+    let ran = Command::new(me).env(TEST, name).env(RELEASES, releases).output()?;
     if ran.status.success() {
         return Ok(());
     }
@@ -96,7 +120,7 @@ fn script(site: &Site, does: &str) -> PathBuf {
     )
 }
 
-fn upgrade(site: &Site, new: &std::path::Path, more: &[&str]) -> site::Said {
+fn upgrade(site: &Site, new: &Path, more: &[&str]) -> site::Said {
     let mut arguments: Vec<OsString> = vec!["upgrade".into(), "--new".into(), new.into()];
     arguments.extend(more.iter().map(OsString::from));
     site.oldbin(&arguments)
@@ -260,6 +284,27 @@ fn foreground() {
     let site = Site::start_in_foreground(OLD);
     let said = upgrade(&site, &new_binary(), &[]);
     site.was_refused(&said, OLD);
+}
+
+fn stuck() {
+    let site = Site::start(OLD);
+    upgrade(&site, &new_binary(), &["--soak", "0", "--hold"]);
+    site::kill(site.pid("nginx.pid.oldbin"));
+    site::kill(site.pid("nginx.pid"));
+    let said = site.oldbin(&["rollback".into()]);
+    assert_eq!((said.outcome(), said.code), ("stuck", 5), "{said:?}");
+    assert!(!said.text("remedy").is_empty(), "{said:?}");
+}
+
+fn usage() {
+    let site = Site::start(OLD);
+    for arguments in
+        [&["upgrade"][..], &["upgrade", "--new"], &["upgrad"], &["upgrade", "--new", "x", "--soak", "soon"]]
+    {
+        let code = site.exit_code(&arguments.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(code, Some(2), "{arguments:?}");
+    }
+    site.serves_alone(OLD);
 }
 
 fn dry_run() {

@@ -1,0 +1,187 @@
+//! The laboratory's command line: its exit codes, its help, and what it says of files that are no scenarios.
+
+mod common;
+
+use common::lab;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+#[test]
+fn what_is_not_understood_exits_with_2() {
+    lab().arg("runn").assert().code(2).stderr(contains("run"));
+    lab().args(["run", "no-such-story"]).assert().code(2).stderr(contains("oldbin-lab list"));
+    lab().args(["run", "/nowhere/story.kdl"]).assert().code(2).stderr(contains("/nowhere/story.kdl"));
+    lab().args(["report", "/nowhere/trace.jsonl"]).assert().code(2).stderr(contains("/nowhere/trace.jsonl"));
+    lab()
+        .args(["run", "--mutant", "fake.sleeps"])
+        .assert()
+        .code(2)
+        .stderr(contains("fake.forgets-to-rename-oldbin-back"));
+}
+
+#[test]
+fn a_file_with_mistakes_exits_with_2_and_every_mistake_has_its_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("story.kdl");
+    let text = "scenario \"story\" schema=1 {\n    why \"it\"\n    olld \"1.22.1\"\n    new \"1.26.3\" wrokers=2\n}\n";
+    std::fs::write(&file, text).unwrap();
+
+    let assert = lab().arg("run").arg(&file).assert().code(2);
+
+    assert.stderr(
+        contains("story.kdl:3:5")
+            .and(contains("old"))
+            .and(contains("story.kdl:4:18"))
+            .and(contains("workers")),
+    );
+}
+
+#[test]
+fn a_story_of_another_schema_is_refused_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("story.kdl");
+    std::fs::write(&file, "scenario \"story\" schema=99 {\n}\n").unwrap();
+
+    lab().arg("run").arg(&file).assert().code(2).stderr(contains("schema 99"));
+}
+
+#[test]
+fn without_a_real_release_world_real_exits_with_3_and_says_how_to_get_one() {
+    let empty = tempfile::tempdir().unwrap();
+
+    lab()
+        .args(["run", "orchestrator-upgrade", "--world", "real"])
+        .env("OLDBIN_NGINX_DIR", empty.path())
+        .assert()
+        .code(3)
+        .stderr(contains("scripts/real-nginx"));
+}
+
+#[test]
+fn without_a_real_release_the_fake_runs_and_what_is_left_out_is_said() {
+    let empty = tempfile::tempdir().unwrap();
+
+    lab()
+        .args(["run", "orchestrator-upgrade"])
+        .env("OLDBIN_NGINX_DIR", empty.path())
+        .assert()
+        .code(0)
+        .stdout(contains("World real is left out").and(contains("scripts/real-nginx")));
+}
+
+#[test]
+fn a_single_real_release_is_upgraded_to_a_copy_of_itself() {
+    let Ok(releases) = common::real_releases(&["1.22.1"]) else {
+        return eprintln!("ignored: no nginx 1.22.1 was found");
+    };
+    let one = tempfile::tempdir().unwrap();
+    std::fs::create_dir(one.path().join("1.22.1")).unwrap();
+    std::os::unix::fs::symlink(releases.join("1.22.1/nginx"), one.path().join("1.22.1/nginx")).unwrap();
+
+    lab()
+        .args(["run", "orchestrator-upgrade", "--world", "real"])
+        .env("OLDBIN_NGINX_DIR", one.path())
+        .assert()
+        .code(0)
+        .stdout(contains("a copy of itself").and(contains("1.22.1 → 1.22.1")));
+}
+
+#[test]
+fn a_trace_is_judged_again_from_its_file_with_the_same_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    lab().args(["run", "manual-upgrade", "--world", "fake", "--trace"]).arg(folder.path()).assert().code(0);
+    let trace = folder.path().join("001-manual-upgrade-fake.jsonl");
+
+    lab().arg("report").arg(&trace).assert().code(0).stdout(contains("manual-upgrade").and(contains("held")));
+    std::fs::write(&trace, "{\"schema\":99}\n").unwrap();
+    lab().arg("report").arg(&trace).assert().code(2).stderr(contains("format 99"));
+}
+
+#[test]
+fn json_is_one_object_per_run() {
+    let output = lab()
+        .args(["run", "orchestrator-upgrade", "--world", "fake", "--json", "--times", "2"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let runs: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+
+    assert_eq!(runs.len(), 2, "{said}");
+    assert!(runs.iter().all(|run| run["verdict"] == "held" && run["lost"] == 0), "{said}");
+    assert_eq!((&runs[0]["seed"], &runs[1]["seed"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn the_short_help_names_every_command() {
+    let output = lab().arg("-h").output().unwrap();
+
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r#"
+    Prove that an nginx upgrade loses no request
+
+    Usage: oldbin-lab [COMMAND]
+
+    Commands:
+      run          Run scenarios and print their verdicts
+      list         List the scenarios, the runbooks and the nginx releases that were found
+      report       Print the verdict and the report of a trace that `run --trace` wrote
+      bench        Measure the handoff: orchestrator, bare signals and nginx's own `make upgrade`, in
+                   turns
+      completions  Print a completion script for a shell
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    Exit codes:
+       0  held: every scenario ended as it should, canaries included
+       1  violated: the report marks the first bad step
+       2  wrong usage, or a file that is no scenario
+       3  unchecked: the evidence for something is missing, and the scenario does not say why
+      70  a bug in this program
+
+    Example:
+      oldbin-lab run orchestrator-upgrade --world real --trace traces
+    "#);
+}
+
+#[test]
+fn the_help_of_run_names_every_option_and_exit_code() {
+    let output = lab().args(["run", "-h"]).output().unwrap();
+
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r#"
+    Run scenarios and print their verdicts
+
+    Usage: oldbin-lab run [OPTIONS] [SCENARIOS]...
+
+    Arguments:
+      [SCENARIOS]...  Names of the catalogue, or files that end in .kdl [default: the whole catalogue]
+
+    Options:
+          --world <WORLD>    Where to run [default: all] [possible values: fake, real, all]
+          --times <N>        Run each scenario this many times [default: 1]
+          --seed <SEED>      Where random picks begin [default: 1]
+          --trace <FOLDER>   Write the trace of every run into this folder, as JSON Lines
+          --json             Print one JSON object per run instead of a table
+          --no-namespaces    Do without namespaces, even where they can be had
+          --mutant <DEFECT>  Run a deliberately defective fake or orchestrator, to see that the
+                             laboratory notices
+      -h, --help             Print help (see more with '--help')
+
+    Exit codes:
+       0  held: every scenario ended as it should, canaries included
+       1  violated: the report marks the first bad step
+       2  wrong usage, or a file that is no scenario
+       3  unchecked: the evidence for something is missing, and the scenario does not say why
+      70  a bug in this program
+
+    Example:
+      oldbin-lab run orchestrator-upgrade --world real --trace traces
+    "#);
+}
+
+#[test]
+fn completions_are_written_for_a_shell() {
+    lab().args(["completions", "bash"]).assert().code(0).stdout(contains("complete -F"));
+    lab().args(["completions", "tcsh"]).assert().code(2);
+}
