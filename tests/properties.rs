@@ -24,6 +24,10 @@ const TAPE_MAX: usize = 600;
 /// Within how many scripts each deliberate defect must be found.
 const DETECTED_WITHIN: u64 = 20_000;
 
+/// Defects that no script can show: the orchestrator brings old workers back itself and never waits for nginx to
+/// do it, and nobody sends a second USR2.
+const UNSEEN: [&str; 2] = ["fake.forgets-to-restart-workers", "fake.accepts-a-second-usr2"];
+
 /// What the property has found and what is not mended yet. Delete a line when its defect is.
 const OPEN: &[Open] = &[
     Open {
@@ -36,25 +40,17 @@ const OPEN: &[Open] = &[
         },
     },
     Open {
-        what: "workers that the old master forked again have lost it and run the old file, and nobody knows them",
+        what: "workers whose master was killed are looked for by the new file or by what was remembered; those \
+               that were forked again since, or run the old file, are nobody's and accept for ever",
         is_it: |played, why| {
-            why.contains("claims upgraded")
-                && why.contains("has no master")
-                && played.counts.faults.contains(&Fault::KillOldMaster)
-        },
-    },
-    Open {
-        what: "the file was put back before the new binary was executed, so the new generation runs the old one \
-               and its workers are nobody's",
-        is_it: |played, why| {
-            why.contains("claims rolled-back")
-                && why.contains("has no master")
-                && played.counts.faults.contains(&Fault::KillNewMaster)
+            why.contains("has no master")
+                && (why.contains("claims upgraded") || why.contains("claims rolled-back"))
+                && played.counts.faults.iter().any(|fault| fault.is_of_master())
         },
     },
     Open {
         what: "`recover` says that a held upgrade is held without a look at it",
-        is_it: |_, why| why.starts_with("Recover claims held"),
+        is_it: |_, why| why.starts_with("oldbin recover claims held"),
     },
     Open {
         what: "a way back after a finished upgrade that was killed is turned round by `recover` and `rollback`, \
@@ -160,18 +156,15 @@ fn play_tapes(seed: u64, tally: &RefCell<Tally>) {
     }
 }
 
-/// A tape as the steps that it stands for, and how to play it again.
+/// A tape as the few steps that its failure needs, and how to play it again.
 fn told(stages: &Stages, tape: &[u16]) -> String {
     let (played, recorder) = stages.explain(Tape::new(tape));
-    let steps: Vec<_> = recorder.deviations().iter().map(|step| format!("  {step}")).collect();
+    let is_new = |played: &Played| Tally::default().take(played).is_some();
+    let shrunk = stages.shrink(&played, recorder.deviations(), &is_new);
+    let steps = shrunk.map_or_else(|| format!("{:#?}", played.script), |shrunk| shrunk.to_string());
     let numbers: Vec<_> = tape.iter().map(u16::to_string).collect();
-    format!(
-        "{:#?}\nclaims {:?}\nsteps that were not the natural ones:\n{}\nreplay   OLDBIN_TAPE={} cargo test --test properties again -- --nocapture",
-        played.script,
-        played.claims,
-        steps.join("\n"),
-        numbers.join(",")
-    )
+    let numbers = numbers.join(",");
+    format!("{steps}\nreplay  OLDBIN_TAPE={numbers} cargo test --test properties again -- --nocapture")
 }
 
 #[test]
@@ -227,7 +220,7 @@ fn every_deliberate_defect_is_found() {
             None => missed.push(name),
         }
     }
-    assert!(missed.is_empty(), "not found within {DETECTED_WITHIN} executions: {missed:?}");
+    assert_eq!(missed, UNSEEN, "not found within {DETECTED_WITHIN} executions, against those that cannot be");
 }
 
 /// One deliberate defect each, the fake's and the orchestrator's.

@@ -26,15 +26,15 @@ fn play(scenario: &Scenario, chooser: &mut dyn Chooser, seed: u64) -> Option<Tra
 
 fn text(trace: &Trace) -> String {
     let mut bytes = Vec::new();
-    trace::write(trace, &mut bytes).unwrap();
-    String::from_utf8(bytes).unwrap()
+    trace::write(trace, &mut bytes).expect("memory takes everything");
+    String::from_utf8(bytes).expect("JSON is text")
 }
 
 fn assert_as_expected(scenario: &Scenario, trace: &Trace, how: &str) {
     let verdict = judge(scenario, trace);
     if !verdict.as_expected {
         let path = std::env::temp_dir().join(format!("oldbin-model-{}.jsonl", scenario.name));
-        std::fs::write(&path, text(trace)).unwrap();
+        std::fs::write(&path, text(trace)).expect("a folder for temporary files");
         panic!("{} {how}: {:#?}\ntrace: {}", scenario.name, verdict.surprises, path.display());
     }
 }

@@ -3,7 +3,9 @@
 //! A fault that could happen at every step of a random walk happens in the first few. So faults are drawn
 //! beforehand, each for a step of its own; if there is nothing to strike at that step, it waits for the next.
 
-use super::choice::{About, Chooser, number};
+use std::fmt;
+
+use super::choice::{About, Chooser, Name, number};
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,10 +72,28 @@ impl Fault {
 /// A fault with its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Planned {
-    /// At which step, or as soon after it as there is something to strike.
-    pub step: u32,
+    /// When, or as soon after it as there is something to strike.
+    pub when: When,
     /// What.
     pub fault: Fault,
+}
+
+/// A time, as a plan says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum When {
+    /// After so many steps.
+    Step(u32),
+    /// When this step would be the natural next one, for the nth time, from 1: outlives a change of the model.
+    Before(Name, u32),
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.when {
+            When::Step(step) => write!(f, "{} at step {step}", self.fault.name()),
+            When::Before(name, nth) => write!(f, "{} before {name} #{nth}", self.fault.name()),
+        }
+    }
 }
 
 /// Draws at most `count_max` faults of these kinds, each at one of the first `steps` steps.
@@ -86,7 +106,7 @@ pub fn plan(chooser: &mut dyn Chooser, kinds: &[Fault], count_max: usize, steps:
         .map(|_| {
             let fault = kinds[number(chooser, kinds.len(), About::Fault)];
             let step = u32::try_from(number(chooser, steps, About::Fault)).unwrap_or(u32::MAX);
-            Planned { step, fault }
+            Planned { when: When::Step(step), fault }
         })
         .collect();
     planned.sort_unstable();

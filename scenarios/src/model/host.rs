@@ -17,6 +17,7 @@ use orchestrator::machine::{
 };
 use std::sync::Arc;
 
+use super::choice::Act;
 use super::fault::Fault;
 use super::kernel::{Content, Inode, LABORATORY, Path, Proc, Shown};
 use super::world::{Broken, Wish, World};
@@ -74,7 +75,7 @@ impl<'a, 'c> ModelHost<'a, 'c> {
         let pid = Pid(master.pid);
         // Asleep first: what was sent before is then done, and its effect is in what follows.
         let is_asleep = self.world.state.kernel.process(pid).is_some_and(Proc::is_asleep);
-        self.blink(Wish::Act)?;
+        self.blink(Wish::Act(Act::LookChildren))?;
         let pids: Vec<Pid> = self
             .world
             .state
@@ -83,7 +84,7 @@ impl<'a, 'c> ModelHost<'a, 'c> {
             .filter(|child| child.parent == pid)
             .map(|child| child.pid)
             .collect();
-        self.blink(Wish::Act)?;
+        self.blink(Wish::Act(Act::LookChild))?;
         let kernel = &self.world.state.kernel;
         let children: Vec<Process> =
             pids.iter().filter_map(|&pid| kernel.process(pid)).filter_map(look).collect();
@@ -92,7 +93,7 @@ impl<'a, 'c> ModelHost<'a, 'c> {
         let Some(listeners) = listeners else {
             return Ok(Some(Generation { master: seen, is_asleep, children, unserved: None }));
         };
-        self.blink(Wish::Act)?;
+        self.blink(Wish::Act(Act::LookListeners))?;
         let kernel = &self.world.state.kernel;
         let serves = |child: &Process, socket: u64| {
             child.title == Title::Worker
@@ -149,7 +150,7 @@ impl<'a, 'c> ModelHost<'a, 'c> {
             Action::SignalOrphans { processes, signal } => {
                 for process in processes {
                     self.signal(process, *signal);
-                    self.blink(Wish::Act)?;
+                    self.blink(Wish::Act(Act::SendOrphans))?;
                 }
                 Ok(Reply::Done)
             }
@@ -201,7 +202,7 @@ impl Host for ModelHost<'_, '_> {
         self.calls += 1;
         let waits = matches!(call, Call::Wait { .. });
         if !waits {
-            self.blink(Wish::Act)?;
+            self.blink(Wish::Act(act_of(&call)))?;
         }
         if self.world.take_struck(Fault::Crash) || self.crash_at == Some(self.calls) {
             self.is_crashed = true;
@@ -233,6 +234,33 @@ impl Host for ModelHost<'_, '_> {
                 Reply::Done
             }
         })
+    }
+}
+
+/// The word for a call.
+const fn act_of(call: &Call) -> Act {
+    match call {
+        Call::Act(Action::Replace(_)) => Act::Replace,
+        Call::Act(Action::RemoveOldbin | Action::RenameOldbinBack) => Act::MendPid,
+        Call::Act(Action::SignalOrphans { .. }) => Act::SendOrphans,
+        Call::Act(Action::Signal { signal, .. }) => match signal {
+            machine::Signal::Hup => Act::SendHup,
+            machine::Signal::Quit => Act::SendQuit,
+            machine::Signal::Term => Act::SendTerm,
+            machine::Signal::Kill => Act::SendKill,
+            machine::Signal::Usr2 => Act::SendUsr2,
+            machine::Signal::Winch => Act::SendWinch,
+            machine::Signal::Io => Act::SendIo,
+        },
+        Call::Act(Action::Note) => Act::Note,
+        Call::Save(_) => Act::Save,
+        Call::Now => Act::AskTime,
+        Call::ReadPidFile(_) => Act::LookPid,
+        Call::LookAtBinary => Act::LookBinary,
+        Call::LookAtGeneration { .. } => Act::LookMaster,
+        Call::FindOrphans { .. } => Act::LookOrphans,
+        Call::Probe { .. } => Act::Probe,
+        Call::Wait { .. } => Act::Rest,
     }
 }
 

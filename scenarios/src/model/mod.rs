@@ -17,7 +17,9 @@ mod record;
 mod run;
 pub mod runbook;
 pub mod script;
+mod shrink;
 mod truth;
 pub mod world;
 
 pub use run::{Impossible, Options, run, run_with};
+pub use shrink::Shrunk;

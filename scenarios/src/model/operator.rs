@@ -6,6 +6,7 @@
 //! # Source
 //! `orchestrator::cli::commands`, `orchestrator::preflight`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use orchestrator::machine::{
     Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, READY_MS, Reason, StuckState, Title,
 };
 
+use super::choice::Act;
 use super::host::{ModelHost, file_id, identity, look, pid_file};
 use super::kernel::{Content, Path, Proc};
 use super::runbook::Said;
@@ -34,6 +36,21 @@ pub enum Command {
     Commit,
     /// `oldbin recover`
     Recover,
+}
+
+impl fmt::Display for Command {
+    /// As it is typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upgrade(options) => {
+                let hold = if options.is_held { " --hold" } else { "" };
+                write!(f, "oldbin upgrade --soak {}ms{hold}", options.soak_ms)
+            }
+            Self::Rollback(options) => write!(f, "oldbin rollback --soak {}ms", options.soak_ms),
+            Self::Commit => f.write_str("oldbin commit"),
+            Self::Recover => f.write_str("oldbin recover"),
+        }
+    }
 }
 
 /// How a command ended.
@@ -112,7 +129,7 @@ pub fn carry_out(
     defects: Defects,
     crash_at: Option<u32>,
 ) -> Result<Ended, Broken> {
-    world.until_turn(Wish::Act)?;
+    world.until_turn(Wish::Act(Act::Type))?;
     match begin(world, command) {
         Ok(run) => run.go(world, defects, crash_at),
         Err(why) => Ok(Ended::Said(refused(why))),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use fake_nginx::machine::{ExitStatus, Pid, Plan, Print, Purpose, Signal};
 
+use super::choice::Act;
 use super::kernel::{Content, LABORATORY, Path, Proc, Seen, Shown};
 use super::paths::PREFIX;
 use super::world::{Broken, Wish, World};
@@ -67,7 +68,7 @@ type Done = Result<(), String>;
 
 impl Person<'_, '_> {
     fn step(&mut self, step: &Step, number: u32) -> Result<Done, Broken> {
-        self.world.until_turn(Wish::Act)?;
+        self.world.until_turn(Wish::Act(Act::Step))?;
         self.world.note(What::StepBegan { step: number, text: step.text.clone() });
         let done = self.carry_out(&step.action);
         let failure = match &done {

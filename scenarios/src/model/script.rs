@@ -17,7 +17,7 @@ use fake_nginx::fault::Fault as BinaryFault;
 use fake_nginx::release::Version;
 use orchestrator::machine::{Outcome, Phase, StuckState};
 
-use super::choice::{About, Chooser, Recorder, Who, number};
+use super::choice::{About, Calm, Chooser, Name, Recorder, Who, number};
 use super::client::Clients;
 use super::fault::{Fault, Planned, plan};
 use super::kernel::{Conf, Image, Setting};
@@ -97,7 +97,7 @@ impl Stages {
                 let new = Image::new(Version::new(1, 26, 3), fault, mistakes.nginx);
                 let confs = vec![Conf { workers, reuseport: false }];
                 let setting = Arc::new(Setting::new(vec![old, new], confs, SLOW_MS));
-                let mut state = World::boot(Arc::clone(&setting), &mut super::choice::Calm, false).state;
+                let mut state = World::boot(Arc::clone(&setting), &mut Calm, false).state;
                 state.clients = Clients::with_budget(FRESH, LASTING, PATIENCE_MS);
                 (setting, state)
             })
@@ -113,8 +113,7 @@ impl Stages {
 
     /// Plays a script, and keeps what happened if `wants_trace`.
     pub fn play_script(&self, script: Script, chooser: &mut dyn Chooser, wants_trace: bool) -> Played {
-        let kind = WORKERS.iter().position(|&workers| workers == script.workers).unwrap_or(0);
-        let (setting, state) = &self.stages[kind * BINARIES.len() + script.binary];
+        let (setting, state) = self.stage(&script);
         let mut world = World::from_state(state.clone(), Arc::clone(setting), chooser, wants_trace);
         world.plan_faults(script.faults.clone());
         let mut play = Play { world, mistakes: self.mistakes, claims: Vec::new(), wrong: None };
@@ -122,7 +121,27 @@ impl Stages {
         let Play { world, claims, wrong, .. } = play;
         let wrong = wrong.or_else(|| finished.err().map(|broken| broken.to_string()));
         let counts = world.counts.clone();
-        Played { script, claims, wrong, counts, events: world.into_events() }
+        let struck = world.struck_before().to_vec();
+        Played { script, claims, wrong, counts, struck, events: world.into_events() }
+    }
+
+    /// Every step that is the natural one at some time when a script is played calmly, and for the how many-eth
+    /// time: where a fault may be planned.
+    pub(super) fn moments(&self, script: &Script) -> Vec<(Name, u32)> {
+        let (setting, state) = self.stage(script);
+        let mut calm = Calm;
+        let mut world = World::from_state(state.clone(), Arc::clone(setting), &mut calm, false);
+        world.keep_moments();
+        world.plan_faults(script.faults.clone());
+        let mut play = Play { world, mistakes: self.mistakes, claims: Vec::new(), wrong: None };
+        // A run that is cut short has its moments all the same.
+        let _ = play.act(script);
+        play.world.into_moments()
+    }
+
+    fn stage(&self, script: &Script) -> &(Arc<Setting>, State) {
+        let kind = WORKERS.iter().position(|&workers| workers == script.workers).unwrap_or(0);
+        &self.stages[kind * BINARIES.len() + script.binary]
     }
 
     /// Plays once more and writes down what happened and every choice, for a report.
@@ -145,6 +164,8 @@ pub struct Played {
     pub wrong: Option<String>,
     /// What was counted.
     pub counts: Counts,
+    /// The faults that struck, each with the step that it came before.
+    pub struck: Vec<Planned>,
     /// What happened, if that was wanted.
     pub events: Vec<Event>,
 }
@@ -224,7 +245,7 @@ impl Play<'_> {
     }
 
     fn command(&mut self, command: &Command, script: &Script) -> Result<(), Broken> {
-        self.world.note(What::Moment { name: format!("typed: {command:?}") });
+        self.world.note(What::Moment { name: format!("typed: {command}") });
         let ended = carry_out(&mut self.world, command, self.mistakes.oldbin, None)?;
         self.look_for_gaps();
         let Ended::Said(said) = ended else {
@@ -241,10 +262,10 @@ impl Play<'_> {
             return Ok(());
         }
         if let Some(lie) = lie(&self.world, said.claim) {
-            self.is_found(|| format!("{command:?} claims {} ({}), but {lie}", said.claim, said.words));
+            self.is_found(|| format!("{command} claims {} ({}), but {lie}", said.claim, said.words));
         }
         if said.claim == Claim::Stuck && self.needs_no_person(script) {
-            self.is_found(|| format!("{command:?} is stuck: {}", said.words));
+            self.is_found(|| format!("{command} is stuck: {}", said.words));
         }
         Ok(())
     }

@@ -18,7 +18,8 @@ pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
         kernel.files().content(Inode(u16::try_from(file.inode).unwrap_or(0)))
     };
     let (old, new) = (image(plan.old_file), image(plan.new_file));
-    let (old_workers, new_workers) = (usize::from(plan.old_workers), usize::from(plan.new_workers));
+    // Not what the plan has counted: what the configuration promises.
+    let workers_promised = usize::from(world.setting.confs[usize::from(kernel.conf())].workers);
     // Workers of a master that was killed before this upgrade began are none of its business.
     let since = kernel.generation_of(Pid(plan.old.pid)).unwrap_or(1);
     let orphan =
@@ -28,9 +29,11 @@ pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
     }
     match (claim, masters.as_slice()) {
         (Claim::Upgraded | Claim::RolledBack | Claim::Held, []) => Some("no master runs".into()),
-        (Claim::Upgraded, [one]) => serves_alone(world, one, new, new_workers),
-        (Claim::RolledBack, [one]) if plan.options.is_way_back => serves_alone(world, one, new, new_workers),
-        (Claim::RolledBack, [one]) => serves_alone(world, one, old, old_workers),
+        (Claim::Upgraded, [one]) => serves_alone(world, one, new, workers_promised),
+        (Claim::RolledBack, [one]) if plan.options.is_way_back => {
+            serves_alone(world, one, new, workers_promised)
+        }
+        (Claim::RolledBack, [one]) => serves_alone(world, one, old, workers_promised),
         (Claim::Held, [one]) => Some(format!("only {} runs", one.actor)),
         (Claim::Held, [reserve, one]) => {
             let idle = || workers(world, reserve).count();
@@ -38,7 +41,8 @@ pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
                 return Some(format!("{} workers of the master in reserve are left", idle()));
             }
             let serving = workers(world, one).filter(|worker| worker.is_accepting()).count();
-            (serving < new_workers).then(|| format!("{serving} of {new_workers} new workers accept"))
+            (serving < workers_promised)
+                .then(|| format!("{serving} of {workers_promised} new workers accept"))
         }
         (Claim::Upgraded | Claim::RolledBack | Claim::Held, many) => {
             Some(format!("{} masters run", many.len()))

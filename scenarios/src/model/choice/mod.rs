@@ -20,6 +20,8 @@ pub use replay::{NoDeviation, Replay};
 pub use seeded::Seeded;
 pub use tape::Tape;
 
+pub(super) use recorder::count;
+
 /// What a choice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum About {

@@ -180,18 +180,60 @@ acts! {
     AskAgain = "ask-again",
     /// Has waited long enough.
     GiveUp = "give-up",
-    /// The subject's next call or step.
-    Call = "call",
+    /// A step of a runbook begins.
+    Step = "step",
+    /// Somebody types a command.
+    Type = "type",
+    /// The orchestrator looks at the clock.
+    AskTime = "look-at-the-clock",
+    /// It reads a pid file.
+    LookPid = "look-at-pid-file",
+    /// It looks which file is at the binary's path.
+    LookBinary = "look-at-binary",
+    /// It looks whether a master sleeps.
+    LookMaster = "look-at-master",
+    /// It looks which children that master has.
+    LookChildren = "look-for-children",
+    /// It looks what these are.
+    LookChild = "look-at-children",
+    /// It looks who accepts.
+    LookListeners = "look-at-listeners",
+    /// It looks for workers without a master.
+    LookOrphans = "look-for-orphans",
+    /// It sends a request of its own.
+    Probe = "probe",
+    /// It goes to sleep.
+    Rest = "rest",
+    /// It notes something.
+    Note = "note",
+    /// It writes its journal.
+    Save = "save",
+    /// It puts a file at the binary's path.
+    Replace = "replace-binary",
+    /// It puts a pid file right.
+    MendPid = "mend-pid-file",
+    /// It sends HUP.
+    SendHup = "send-hup",
+    /// It sends QUIT.
+    SendQuit = "send-quit",
+    /// It sends TERM.
+    SendTerm = "send-term",
+    /// It sends KILL.
+    SendKill = "send-kill",
+    /// It sends USR2.
+    SendUsr2 = "send-usr2",
+    /// It sends WINCH.
+    SendWinch = "send-winch",
+    /// It sends SIGIO.
+    SendIo = "send-io",
+    /// It sends a signal to workers without a master.
+    SendOrphans = "send-to-orphans",
     /// The subject stops waiting because something changed.
     LookAgain = "look-again",
     /// Nothing happens until the next timer.
     Pass = "passes",
-    /// kill -9 by somebody.
-    KillByFault = "killed",
-    /// The subject crashes.
-    Crash = "crash",
-    /// Somebody else sends HUP.
-    Reload = "reload",
+    /// Something goes wrong.
+    Strike = "strikes",
 }
 
 impl fmt::Display for Name {

@@ -80,7 +80,7 @@ impl<C: Chooser> Chooser for Recorder<C> {
 }
 
 /// One more time that this was the natural step.
-pub(super) fn count(seen: &mut BTreeMap<Name, u32>, name: Name) -> u32 {
+pub(in crate::model) fn count(seen: &mut BTreeMap<Name, u32>, name: Name) -> u32 {
     let nth = seen.entry(name).or_insert(0);
     *nth += 1;
     *nth

@@ -7,14 +7,13 @@ use super::{About, Chooser, Deviation, Label, Name};
 
 /// Takes the deviations that it was given, and the natural way everywhere else.
 ///
-/// A deviation whose step is not among the ways when its time has come is left out and told by
-/// [`Self::finish`]: the model has changed under a kept failure.
+/// A deviation that never has its time, or whose step is not possible then, is left out and told by
+/// [`Self::finish`]: the model has changed under a kept failure, or an earlier step was left out.
 #[derive(Debug, Clone)]
 pub struct Replay {
-    deviations: Vec<Deviation>,
+    deviations: BTreeMap<(Name, u32), Name>,
     numbers: Vec<usize>,
     next_number: usize,
-    done: usize,
     seen: BTreeMap<Name, u32>,
     missed: Vec<Deviation>,
 }
@@ -25,10 +24,12 @@ pub struct Replay {
 pub struct NoDeviation(pub Vec<Deviation>);
 
 impl Replay {
-    /// Takes `deviations`, in this order, and answers choices of numbers (faults, script) with `numbers`.
+    /// Takes `deviations`, and answers choices of numbers (faults, script) with `numbers`.
     #[must_use]
-    pub const fn new(deviations: Vec<Deviation>, numbers: Vec<usize>) -> Self {
-        Self { deviations, numbers, next_number: 0, done: 0, seen: BTreeMap::new(), missed: Vec::new() }
+    pub fn new(deviations: impl IntoIterator<Item = Deviation>, numbers: Vec<usize>) -> Self {
+        let deviations =
+            deviations.into_iter().map(|step| ((step.instead_of, step.nth), step.take)).collect();
+        Self { deviations, numbers, next_number: 0, seen: BTreeMap::new(), missed: Vec::new() }
     }
 
     /// What was not possible.
@@ -36,7 +37,8 @@ impl Replay {
     /// # Errors
     /// If that is anything.
     pub fn finish(mut self) -> Result<(), NoDeviation> {
-        self.missed.extend_from_slice(&self.deviations[self.done..]);
+        let left = self.deviations.into_iter();
+        self.missed.extend(left.map(|((instead_of, nth), take)| Deviation { instead_of, nth, take }));
         if self.missed.is_empty() { Ok(()) } else { Err(NoDeviation(self.missed)) }
     }
 }
@@ -48,15 +50,11 @@ impl Chooser for Replay {
             self.next_number += 1;
             return number % n;
         }
-        let Some(&natural) = label.ways.first() else { return 0 };
-        let nth = count(&mut self.seen, natural);
-        let Some(&next) = self.deviations.get(self.done) else { return 0 };
-        if (next.instead_of, next.nth) != (natural, nth) {
-            return 0;
-        }
-        self.done += 1;
-        label.ways.iter().position(|&way| way == next.take).unwrap_or_else(|| {
-            self.missed.push(next);
+        let Some(&instead_of) = label.ways.first() else { return 0 };
+        let nth = count(&mut self.seen, instead_of);
+        let Some(take) = self.deviations.remove(&(instead_of, nth)) else { return 0 };
+        label.ways.iter().position(|&way| way == take).unwrap_or_else(|| {
+            self.missed.push(Deviation { instead_of, nth, take });
             0
         })
     }

@@ -23,7 +23,7 @@ impl Seeded {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -34,7 +34,7 @@ impl Seeded {
     /// A number below `n`, evenly as far as anybody can tell for small `n`.
     fn below(&mut self, n: usize) -> usize {
         let n = n as u64;
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as usize
+        ((u128::from(self.bits()) * u128::from(n)) >> 64) as usize
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     fn the_generator_is_splitmix64_for_ever() {
         let mut seeded = Seeded::new(1_234_567);
 
-        let first: Vec<u64> = (0..5).map(|_| seeded.next()).collect();
+        let first: Vec<u64> = (0..5).map(|_| seeded.bits()).collect();
 
         assert_eq!(
             first,

@@ -3,7 +3,7 @@
 //! An effect that nobody else can see is carried out at once ([`Kernel::inner`]): where in time it happens
 //! makes no difference. Every other one is a step of its own.
 
-use fake_nginx::machine::{Effect, Errno, ExitStatus, Named, Pid, Reply, TextId};
+use fake_nginx::machine::{Effect, Errno, ExitStatus, Listening, Named, Pid, Reply, TextId};
 use smallvec::SmallVec;
 
 use super::connection::Takes;
@@ -35,6 +35,7 @@ impl Kernel {
     }
 
     /// The machine goes on with a reply, up to its next effect that others can see.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other effect ends at a time")]
     pub(super) fn go_on(&mut self, pid: Pid, reply: Reply, around: &mut Around<'_>) {
         let mut reply = reply;
         loop {
@@ -57,6 +58,7 @@ impl Kernel {
     }
 
     /// Carries out what nobody else can see; `None`: others can.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other effect is a step of its own")]
     fn inner(&mut self, pid: Pid, effect: &Effect, around: &mut Around<'_>) -> Option<Reply> {
         match effect {
             &Effect::Log(entry) => {
@@ -110,20 +112,11 @@ impl Kernel {
     }
 
     /// Carries out one step. `None`: the process has not to be answered, or not yet.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest concerns files")]
     fn carry(&mut self, pid: Pid, effect: Effect, around: &mut Around<'_>) -> Option<Reply> {
         Some(match effect {
             Effect::ParentPid => Reply::Pid(self.of(pid).parent),
-            Effect::OpenListener { listening, is_test, .. } => {
-                match self.open_listener(pid, &listening, around) {
-                    Ok(fd) => {
-                        if is_test {
-                            self.close_listener(pid, fd, around);
-                        }
-                        Reply::Fd(fd)
-                    }
-                    Err((call, errno)) => Reply::SocketFailed(call, errno),
-                }
-            }
+            Effect::OpenListener { listening, is_test, .. } => self.listen(pid, &listening, is_test, around),
             Effect::CloseListener(fd) => {
                 self.close_listener(pid, fd, around);
                 Reply::Done
@@ -184,7 +177,20 @@ impl Kernel {
         })
     }
 
+    fn listen(&mut self, pid: Pid, what: &Listening, is_test: bool, around: &mut Around<'_>) -> Reply {
+        match self.open_listener(pid, what, around) {
+            Ok(fd) => {
+                if is_test {
+                    self.close_listener(pid, fd, around);
+                }
+                Reply::Fd(fd)
+            }
+            Err((call, errno)) => Reply::SocketFailed(call, errno),
+        }
+    }
+
     /// What a worker does all day.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`carry` sends no other effect here")]
     fn serve(&mut self, pid: Pid, effect: Effect, around: &mut Around<'_>) -> Reply {
         match effect {
             Effect::Watch { fd, index, .. } => {
@@ -218,6 +224,7 @@ impl Kernel {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other effect was carried out before")]
     fn carry_on_files(&mut self, pid: Pid, effect: Effect, around: &mut Around<'_>) -> Option<Reply> {
         let done = match effect {
             Effect::WritePid { file, pid: None } => {
@@ -252,6 +259,9 @@ impl Kernel {
     }
 
     /// rename(2), told.
+    ///
+    /// # Errors
+    /// ENOENT: there is no file at `from`.
     pub fn rename(&mut self, from: Path, to: Path, around: &mut Around<'_>) -> Result<(), Errno> {
         self.files.rename(from, to)?;
         around.seen.extend([Seen::File(from), Seen::File(to)]);
@@ -259,6 +269,9 @@ impl Kernel {
     }
 
     /// unlink(2), told.
+    ///
+    /// # Errors
+    /// ENOENT: there is none.
     pub fn unlink(&mut self, path: Path, around: &mut Around<'_>) -> Result<(), Errno> {
         self.files.unlink(path)?;
         around.seen.push(Seen::File(path));

@@ -108,6 +108,9 @@ impl Files {
     }
 
     /// link(2), over whatever was there.
+    ///
+    /// # Errors
+    /// ENOENT: there is no file at `from`.
     pub fn link(&mut self, from: Path, to: Path) -> Result<(), Errno> {
         let inode = self.at(from).ok_or(Errno::ENOENT)?;
         self.name(to, inode);
@@ -115,6 +118,9 @@ impl Files {
     }
 
     /// rename(2).
+    ///
+    /// # Errors
+    /// ENOENT: there is no file at `from`.
     pub fn rename(&mut self, from: Path, to: Path) -> Result<(), Errno> {
         let inode = self.at(from).ok_or(Errno::ENOENT)?;
         if self.at(to) == Some(inode) {
@@ -127,6 +133,9 @@ impl Files {
     }
 
     /// unlink(2).
+    ///
+    /// # Errors
+    /// ENOENT: there is none.
     pub fn unlink(&mut self, path: Path) -> Result<(), Errno> {
         self.at(path).ok_or(Errno::ENOENT)?;
         self.names.retain(|(name, _)| *name != path);

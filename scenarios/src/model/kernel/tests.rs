@@ -72,10 +72,9 @@ impl Machine {
     fn answered(&self) -> Vec<u32> {
         self.seen
             .iter()
-            .filter_map(|seen| match seen {
-                Seen::Answered { connection, .. } => Some(*connection),
-                _ => None,
-            })
+            .filter_map(
+                |seen| if let Seen::Answered { connection, .. } = seen { Some(*connection) } else { None },
+            )
             .collect()
     }
 }

@@ -7,12 +7,18 @@
 //! # Units
 //! Times are microseconds since the world began and end in `_us`, except where they end in `_ms`.
 
+mod request;
+
 use smallvec::SmallVec;
 
 use super::choice::{Act, Actor, Name};
 use super::kernel::{ADDRESS, Ending, Kernel, Seen};
 use crate::scenario::Load;
-use crate::trace::{Fate, Kind};
+use crate::trace::Kind;
+
+pub use request::{End, Ended};
+
+use request::{Asked, Lasting, Stand};
 
 /// What a kept-alive client does between two requests.
 const KEPT_PAUSE_US: u64 = 10_000;
@@ -37,35 +43,6 @@ enum Pace {
     Load { fresh_us: Option<u64>, every_us: u64 },
     /// How many more.
     Budget { fresh: u8, lasting: u8 },
-}
-
-/// A client that asks again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Lasting {
-    kind: Kind,
-    connection: Option<u32>,
-    /// When it asks next; `None` while it waits for an answer.
-    next_us: Option<u64>,
-    was_served: bool,
-}
-
-/// A request, or the connection behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Asked {
-    connection: u32,
-    client: Option<u8>,
-    kind: Kind,
-    nth: u32,
-    started_us: u64,
-    stand: Stand,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Stand {
-    Busy,
-    Idle,
-    /// Answered; the server closes.
-    Leaving,
 }
 
 /// What a client can do now.
@@ -98,61 +75,6 @@ impl Move {
             Mover::Lasting(nth) => nth + 1,
         };
         Name { actor: Actor::client(nth), act: self.act }
-    }
-}
-
-/// A request that has ended, as its client tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// Its connection; 0 for one that was refused.
-    pub connection: u32,
-    /// Which on its connection, from 1.
-    pub nth: u32,
-    /// What kind of client.
-    pub kind: Kind,
-    /// When it began.
-    pub started_us: u64,
-    /// How it ended.
-    pub fate: Ended,
-    /// Who answered: pid and image.
-    pub by: Option<(u32, u8)>,
-}
-
-impl End {
-    /// True if the client would report an error.
-    #[must_use]
-    pub const fn is_lost(&self) -> bool {
-        match self.fate {
-            Ended::Served | Ended::KeepAliveRace => false,
-            Ended::Refused | Ended::Dropped | Ended::Truncated | Ended::TimedOut | Ended::Unfinished => true,
-        }
-    }
-}
-
-/// [`Fate`], without a status and cheap to copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "they are `Fate`'s")]
-pub enum Ended {
-    Served,
-    Refused,
-    Dropped,
-    KeepAliveRace,
-    Truncated,
-    TimedOut,
-    Unfinished,
-}
-
-impl From<Ended> for Fate {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Served => Self::Served { status: 200 },
-            Ended::Refused => Self::Refused,
-            Ended::Dropped => Self::Dropped,
-            Ended::KeepAliveRace => Self::KeepAliveRace,
-            Ended::Truncated => Self::Truncated,
-            Ended::TimedOut => Self::TimedOut,
-            Ended::Unfinished => Self::Unfinished,
-        }
     }
 }
 
@@ -439,18 +361,5 @@ impl Clients {
                 lasting.connection = None;
             }
         }
-    }
-}
-
-impl Lasting {
-    const fn new(kind: Kind, now_us: u64) -> Self {
-        Self { kind, connection: None, next_us: Some(now_us), was_served: false }
-    }
-}
-
-impl Asked {
-    const fn end(&self, fate: Ended, by: Option<(u32, u8)>) -> End {
-        let &Self { connection, kind, nth, started_us, .. } = self;
-        End { connection, nth, kind, started_us, fate, by }
     }
 }
