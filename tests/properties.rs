@@ -27,15 +27,6 @@ const DETECTED_WITHIN: u64 = 20_000;
 /// What the property has found and what is not mended yet. Delete a line when its defect is.
 const OPEN: &[Open] = &[
     Open {
-        what: "orphans are looked for after the masters, so that workers of a master which dies in between are \
-               told to quit as if they were the other generation's: the last ones who accept",
-        is_it: |played, why| {
-            why.starts_with("a fresh connection finds nobody")
-                && why.contains(".close-listener")
-                && played.counts.faults.contains(&Fault::KillOldMaster)
-        },
-    },
-    Open {
         what: "workers that the old master forked again have lost it and run the old file, and nobody knows them",
         is_it: |played, why| {
             why.contains("claims upgraded")
@@ -60,13 +51,6 @@ const OPEN: &[Open] = &[
         what: "a way back after a finished upgrade that was killed is turned round by `recover` and `rollback`, \
                and what is then the newer release is called rolled back",
         is_it: |_, why| why.contains("claims rolled-back") && why.contains("runs another binary"),
-    },
-    Open {
-        what: "the old master dies behind the look that finds its workers back, and the new one is told to quit",
-        is_it: |played, why| {
-            why.contains("is stuck: the old master is gone")
-                && played.counts.faults.contains(&Fault::KillOldMaster)
-        },
     },
     Open {
         what: "workers are counted in the middle of a reload, and twice as many are waited for on the way back",
@@ -108,7 +92,9 @@ impl Tally {
             *self.faults.entry(fault).or_default() += 1;
         }
         let why = played.wrong.as_deref()?;
-        let Some(open) = OPEN.iter().find(|open| (open.is_it)(played, why)) else { return Some(why.to_owned()) };
+        let Some(open) = OPEN.iter().find(|open| (open.is_it)(played, why)) else {
+            return Some(why.to_owned());
+        };
         *self.open.entry(open.what).or_default() += 1;
         None
     }
@@ -139,7 +125,8 @@ fn cases() -> u32 {
 
 /// Plays tapes drawn from `seed`, and panics with the shortest that fails.
 fn play_tapes(seed: u64, tally: &RefCell<Tally>) {
-    let config = Config { cases: cases(), failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config =
+        Config { cases: cases(), failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));

@@ -91,10 +91,13 @@ fn act(
     }
     let _ = intent;
     match host.act(&action) {
-        Ok(()) => {
+        Ok(true) => {
             watch(now_us, Event::Acted(&action));
             Ok(next)
         }
+        // Who was meant, or who should have served instead, is gone: nothing was sent, and the next look says
+        // what follows.
+        Ok(false) => Ok(memory.clone()),
         Err(error) => {
             crashed(&error)?;
             // What was announced did not happen, so the memory from before is the true one.

@@ -111,7 +111,7 @@ fn at(memory: &Memory, seen: &Observation, now_ms: u64) -> Decision {
 /// The signal that is sent, and to whom.
 fn sent(decision: &Decision) -> Option<(u32, Signal)> {
     match decision {
-        Decision::Act(Action::Signal { process, signal }, _) => Some((process.pid, *signal)),
+        Decision::Act(Action::Signal { process, signal, .. }, _) => Some((process.pid, *signal)),
         Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..) => None,
     }
 }
@@ -307,4 +307,59 @@ fn behind_the_commit_point_only_the_truth_is_claimed() {
     assert_eq!(at(&memory, &dead, 10), stuck);
     let interrupted = Observation { is_interrupted: true, ..done };
     assert!(matches!(at(&memory, &interrupted, 10), Decision::Finished(Outcome::Upgraded, _)));
+}
+
+#[test]
+fn nobody_who_serves_is_told_to_go_unless_the_other_master_lives_at_that_instant() {
+    let other = |decision: &Decision| match decision {
+        Decision::Act(Action::Signal { while_lives, .. }, _) => while_lives.as_ref().map(|master| master.pid),
+        Decision::Act(Action::SignalOrphans { while_lives, .. }, _) => Some(while_lives.pid),
+        Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..) => None,
+    };
+    let restored = Observation { binary: Some(OLD), ..overlap() };
+    let orphans = vec![process(201, NEW, Title::Worker)];
+    let left = Observation { orphans, ..before() };
+    let gone = Observation {
+        old: None,
+        oldbin: PidFile::Absent,
+        orphans: vec![process(101, OLD, Title::Worker)],
+        ..drained()
+    };
+    let cases = [
+        ("WINCH", memory(Phase::Changing), overlap(), 200),
+        ("the commit point", winched(Phase::Soaking), drained(), 200),
+        ("the new master's end", memory(Phase::Back), restored, 100),
+        ("orphans on the way back", memory(Phase::Back), left, 100),
+        ("orphans behind the commit point", winched(Phase::Committing), gone, 200),
+    ];
+    for (what, memory, seen, who) in cases {
+        assert_eq!(other(&at(&memory, &seen, 1_000)), Some(who), "{what}");
+    }
+}
+
+#[test]
+fn orphans_stay_until_the_generation_that_serves_has_its_workers() {
+    let mut seen = Observation {
+        old: None,
+        oldbin: PidFile::Absent,
+        orphans: vec![process(101, OLD, Title::Worker)],
+        ..drained()
+    };
+    seen.new.as_mut().unwrap().children.truncate(1);
+    let decision = at(&winched(Phase::Committing), &seen, 10);
+    assert!(matches!(decision, Decision::Wait { why: Waiting::NewWorkers, .. }), "{decision:?}");
+}
+
+#[test]
+fn a_new_master_that_was_announced_an_end_and_sleeps_with_all_its_workers_serves_when_the_old_one_is_gone() {
+    let mut told = winched(Phase::Back);
+    told.master.how = Retire::Quit;
+    let alone = Observation { old: None, ..overlap() };
+    assert!(matches!(at(&told, &alone, 10), Decision::Wait { .. }), "it may not have heard yet");
+    let Decision::Act(Action::Note, kept) = at(&told, &alone, 1_000) else { unreachable!() };
+    assert_eq!(kept.phase, Phase::Committing);
+    let mut going = alone;
+    going.new.as_mut().unwrap().is_asleep = false;
+    let stuck = at(&told, &going, 1_000);
+    assert!(matches!(stuck, Decision::Finished(Outcome::Stuck(StuckState::OnlyUnfitNewMaster), _)));
 }

@@ -72,7 +72,8 @@ pub enum Reply {
     Probe(Result<u16, String>),
     /// It is done.
     Done,
-    /// The process that should have been signalled is no more, or is another now; nothing was sent.
+    /// The process that should have been signalled is no more, or is another now, or the master that should
+    /// serve instead is gone; nothing was sent (of several signals: nothing more).
     Gone,
 }
 

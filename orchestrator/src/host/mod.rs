@@ -73,9 +73,13 @@ pub trait HostExt: Host {
         expect!(self.call(Call::Probe { url: url.to_owned() })?, Reply::Probe(answer) => answer)
     }
 
-    /// One change of the world.
-    fn act(&mut self, action: &Action) -> Result<(), HostError> {
-        expect!(self.call(Call::Act(action.clone()))?, Reply::Done | Reply::Gone => ())
+    /// One change of the world; `false`: it was not made, because its precondition holds no more.
+    fn act(&mut self, action: &Action) -> Result<bool, HostError> {
+        match self.call(Call::Act(action.clone()))? {
+            Reply::Done => Ok(true),
+            Reply::Gone => Ok(false),
+            other => unreachable!("not an answer to this call: {other:?}"),
+        }
     }
 
     /// Puts the memory on disk.

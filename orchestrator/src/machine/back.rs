@@ -6,7 +6,7 @@
 
 use super::commit::end_orphans;
 use super::decide::Turn;
-use super::forward::{look_again, signal};
+use super::forward::{look_again, retire, signal};
 use super::ladder::{self, Climber, Rung};
 use super::{
     Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, RETIRE_DRAIN_MS, REVIVE_MS_MAX,
@@ -53,7 +53,7 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
             new_workers.dedup();
             let known = Some(new.master.identity.clone());
             let memory = Memory { master, new_workers, new: known, ..memory.clone() };
-            signal(&new.master.identity, how, memory)
+            retire(new, how, Some(old), memory)
         }
         Rung::Wait(until_ms) => {
             turn.wait(until_ms.min(look_again(turn)), Waiting::NewMasterEnd(1 + new.children.len()))
@@ -101,7 +101,7 @@ fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     if serving(turn, old) < usize::from(turn.intent.plan.old_workers) && !turn.is_over(REVIVE_MS_MAX) {
         return None;
     }
-    end_orphans(turn, StuckState::NewGenerationStays)
+    end_orphans(turn, old, StuckState::NewGenerationStays)
 }
 
 /// Brings the old workers back if they are not there. `None`: they are.
@@ -190,15 +190,22 @@ fn without_old(turn: &Turn<'_>) -> Decision {
         && new.master.identity.exe == Some(intent.plan.new_file)
         && new.workers().count() >= usize::from(intent.plan.new_workers)
         && seen.pid_file == PidFile::Pid(new.master.identity.pid);
-    let is_going = memory.master.how != super::Retire::No;
+    // What was announced need not have been sent: a master that sleeps with all its workers was told nothing.
+    let is_told = memory.master.how != super::Retire::No;
+    let is_going = is_told && !(new.is_asleep && new.draining() == 0);
     if !is_fit || is_going {
         return turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster));
+    }
+    let heard_ms = memory.master.since_ms.saturating_add(TITLE_MS_MAX);
+    if is_told && turn.now_ms < heard_ms {
+        return turn.wait(heard_ms, Waiting::NewWorkers);
     }
     if seen.binary != Some(intent.plan.new_file) && memory.tries < 2 * TRIES_MAX {
         return Decision::Act(Action::Replace(Side::New), memory.tried());
     }
     let memory = Memory {
         new: Some(new.master.identity.clone()),
+        master: super::Retirement::NONE,
         ..memory.enter(super::Phase::Committing, turn.now_ms)
     };
     Decision::Act(Action::Note, memory)

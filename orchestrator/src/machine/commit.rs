@@ -2,7 +2,7 @@
 //! behind it.
 
 use super::decide::Turn;
-use super::forward::{identities, look_again, signal};
+use super::forward::{identities, look_again, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
     Action, Decision, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, PROBE_PATIENCE_MS, Phase, PidFile,
@@ -23,7 +23,7 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         }
         let again_ms = TITLE_MS_MAX * u64::from(memory.tries + 1);
         if old.is_asleep && turn.is_over(again_ms) && memory.tries < TRIES_MAX {
-            return signal(&old.master.identity, Signal::Winch, memory.tried());
+            return retire(old, Signal::Winch, seen.new.as_ref(), memory.tried());
         }
         return turn.wait(turn.after(again_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
     }
@@ -78,7 +78,7 @@ fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
     }
     let told = Retirement { how: Retire::Quit, since_ms: turn.now_ms, is_repeated: false };
     let memory = Memory { master: told, ..memory.enter(Phase::Committing, turn.now_ms) };
-    signal(&old.master.identity, Signal::Quit, memory)
+    retire(old, Signal::Quit, turn.seen.new.as_ref(), memory)
 }
 
 /// The commit point is passed: the old master goes, and one generation must be left.
@@ -99,9 +99,6 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
     if seen.oldbin == PidFile::Pid(intent.plan.old.pid) && memory.tries < TRIES_MAX {
         return Decision::Act(Action::RemoveOldbin, memory.tried());
     }
-    if let Some(decision) = end_orphans(turn, StuckState::OldMasterStays) {
-        return decision;
-    }
     if seen.pid_file != PidFile::Pid(new.master.identity.pid) {
         if turn.is_over(PID_FILE_MS_MAX) {
             return turn.finish(Outcome::Stuck(StuckState::PidFileWrong));
@@ -114,7 +111,7 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(REVIVE_MS_MAX), Waiting::NewWorkers);
     }
-    turn.finish(Outcome::Upgraded)
+    end_orphans(turn, new, StuckState::OldMasterStays).unwrap_or_else(|| turn.finish(Outcome::Upgraded))
 }
 
 /// The new master died beyond the commit point. A master that was told to quit starts no workers; if the old
@@ -138,14 +135,16 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
     });
     let seems_untold = old.is_asleep && old.children.iter().all(|child| child.title == Title::Master);
     match ladder::next(memory.master, Climber { drain_ms, is_loading: false, seems_untold }, turn.now_ms) {
-        Rung::Send(how, master) => signal(&old.master.identity, how, Memory { master, ..memory.clone() }),
+        Rung::Send(how, master) => {
+            retire(old, how, turn.seen.new.as_ref(), Memory { master, ..memory.clone() })
+        }
         Rung::Wait(until_ms) => turn.wait(until_ms.min(look_again(turn)), Waiting::OldMasterEnd),
         Rung::GiveUp => turn.finish(Outcome::Stuck(StuckState::OldMasterStays)),
     }
 }
 
-/// Workers without a master accept for ever; each is told by its handle.
-pub(super) fn end_orphans(turn: &Turn<'_>, stuck: StuckState) -> Option<Decision> {
+/// Workers without a master accept for ever; each is told by its handle, while `serving` has its own.
+pub(super) fn end_orphans(turn: &Turn<'_>, serving: &Generation, stuck: StuckState) -> Option<Decision> {
     let Turn { intent, memory, seen, .. } = *turn;
     if seen.orphans.is_empty() || intent.defects.ignores_orphans {
         return None;
@@ -156,7 +155,9 @@ pub(super) fn end_orphans(turn: &Turn<'_>, stuck: StuckState) -> Option<Decision
     Some(match ladder::next(memory.orphans, who, turn.now_ms) {
         Rung::Send(signal, orphans) => {
             let processes = identities(seen.orphans.iter());
-            Decision::Act(Action::SignalOrphans { processes, signal }, Memory { orphans, ..memory.clone() })
+            let while_lives = serving.master.identity.clone();
+            let action = Action::SignalOrphans { processes, signal, while_lives };
+            Decision::Act(action, Memory { orphans, ..memory.clone() })
         }
         Rung::Wait(until_ms) => turn.wait(until_ms, Waiting::Orphans(seen.orphans.len())),
         Rung::GiveUp => turn.finish(Outcome::Stuck(stuck)),

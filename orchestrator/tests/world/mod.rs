@@ -287,8 +287,8 @@ impl World {
             Action::Note => {}
             Action::Replace(Side::Old) => self.binary = OLD_FILE,
             Action::Replace(Side::New) => self.binary = NEW_FILE,
-            Action::Signal { process, signal } => self.signal(process.pid, signal),
-            Action::SignalOrphans { processes, signal } => {
+            Action::Signal { process, signal, .. } => self.signal(process.pid, signal),
+            Action::SignalOrphans { processes, signal, .. } => {
                 for process in processes {
                     self.signal(process.pid, signal);
                 }

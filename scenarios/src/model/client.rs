@@ -197,8 +197,11 @@ impl Clients {
             Pace::Load { .. } => true,
             Pace::Budget { lasting, .. } => lasting > 0,
         };
-        let fresh =
-            (fresh && !self.is_stopping).then_some(Move { who: Mover::Fresh, act: Act::ConnectFresh, is_optional });
+        let fresh = (fresh && !self.is_stopping).then_some(Move {
+            who: Mover::Fresh,
+            act: Act::ConnectFresh,
+            is_optional,
+        });
         let is_due = move |lasting: &Lasting| lasting.next_us.is_some_and(|at_us| at_us <= now_us);
         let lasting = self
             .lasting
@@ -395,9 +398,9 @@ impl Clients {
     /// True if every lasting client was served once, or waits for a slow answer.
     #[must_use]
     pub fn is_at_work(&self) -> bool {
-        self.lasting.iter().all(|lasting| {
-            lasting.was_served || (lasting.kind == Kind::Slow && lasting.connection.is_some())
-        })
+        self.lasting
+            .iter()
+            .all(|lasting| lasting.was_served || (lasting.kind == Kind::Slow && lasting.connection.is_some()))
     }
 
     fn give_up(

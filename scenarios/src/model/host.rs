@@ -85,7 +85,8 @@ impl<'a, 'c> ModelHost<'a, 'c> {
             .collect();
         self.blink(Wish::Act)?;
         let kernel = &self.world.state.kernel;
-        let children: Vec<Process> = pids.iter().filter_map(|&pid| kernel.process(pid)).filter_map(look).collect();
+        let children: Vec<Process> =
+            pids.iter().filter_map(|&pid| kernel.process(pid)).filter_map(look).collect();
         let Some(seen) = kernel.process(pid).and_then(look) else { return Ok(None) };
         let is_asleep = is_asleep && children.len() == pids.len();
         let Some(listeners) = listeners else {
@@ -108,7 +109,9 @@ impl<'a, 'c> ModelHost<'a, 'c> {
     fn orphans(&self, exe: FileId, known: &[Identity]) -> Vec<Process> {
         let kernel = &self.world.state.kernel;
         let has_master = |process: &Proc| {
-            kernel.process(process.parent).is_some_and(|parent| parent.is_alive() && parent.shown == Shown::MASTER)
+            kernel
+                .process(process.parent)
+                .is_some_and(|parent| parent.is_alive() && parent.shown == Shown::MASTER)
         };
         let is_worker = |process: &&Proc| matches!(process.shown, Shown::WORKER | Shown::SHUTTING_DOWN);
         kernel
@@ -142,9 +145,13 @@ impl<'a, 'c> ModelHost<'a, 'c> {
                 done.map_err(|errno| HostError::os("replacing the binary", errno))?;
                 Ok(Reply::Done)
             }
-            Action::Signal { process, signal } => Ok(self.signal(process, *signal)),
-            Action::SignalOrphans { processes, signal } => {
+            Action::Signal { while_lives: Some(master), .. } if !self.lives(master) => Ok(Reply::Gone),
+            Action::Signal { process, signal, .. } => Ok(self.signal(process, *signal)),
+            Action::SignalOrphans { processes, signal, while_lives } => {
                 for process in processes {
+                    if !self.lives(while_lives) {
+                        return Ok(Reply::Gone);
+                    }
                     self.signal(process, *signal);
                     self.blink(Wish::Act)?;
                 }
@@ -163,12 +170,15 @@ impl<'a, 'c> ModelHost<'a, 'c> {
         }
     }
 
+    fn lives(&self, identity: &Identity) -> bool {
+        self.world.state.kernel.process(Pid(identity.pid)).is_some_and(Proc::is_alive)
+    }
+
     /// Only the process that still has the whole identity gets the signal.
     fn signal(&mut self, identity: &Identity, signal: machine::Signal) -> Reply {
         let process = self.world.state.kernel.process(Pid(identity.pid)).filter(|process| process.is_alive());
-        let is_it = process.is_some_and(|process| {
-            identity.exe.is_none() || identity.exe == Some(file_id(process.exe))
-        });
+        let is_it = process
+            .is_some_and(|process| identity.exe.is_none() || identity.exe == Some(file_id(process.exe)));
         if !is_it {
             return Reply::Gone;
         }

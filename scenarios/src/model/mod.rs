@@ -15,8 +15,8 @@ pub mod operator;
 mod paths;
 mod record;
 mod run;
-pub mod script;
 pub mod runbook;
+pub mod script;
 mod truth;
 pub mod world;
 

@@ -157,11 +157,9 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
                 Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing => {
                     Ok(run(Goal::Commit, Outcome::Upgraded, (plan, memory)))
                 }
-                Phase::Planned
-                | Phase::Installing
-                | Phase::Changing
-                | Phase::Back
-                | Phase::Finished(_) => Err("there is nothing to commit".into()),
+                Phase::Planned | Phase::Installing | Phase::Changing | Phase::Back | Phase::Finished(_) => {
+                    Err("there is nothing to commit".into())
+                }
             }
         }
         Command::Recover => {
@@ -217,11 +215,11 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
     let Some(Content::Pid(pid)) = kernel.files().read(Path::PID) else {
         return Err("the pid file does not hold a pid".into());
     };
-    let master = kernel.process(pid).filter(|master| look(master).is_some_and(|seen| seen.title == Title::Master));
+    let master =
+        kernel.process(pid).filter(|master| look(master).is_some_and(|seen| seen.title == Title::Master));
     let Some(master) = master.cloned() else { return Err("the pid file names no master".into()) };
-    let is_master = |pid: Pid| {
-        kernel.process(pid).and_then(look).is_some_and(|seen| seen.title == Title::Master)
-    };
+    let is_master =
+        |pid: Pid| kernel.process(pid).and_then(look).is_some_and(|seen| seen.title == Title::Master);
     if is_master(master.parent) {
         return Err("an upgrade is already under way".into());
     }

@@ -83,11 +83,8 @@ pub fn run_with(
     chooser: &mut dyn Chooser,
     options: &Options,
 ) -> Result<Trace, Impossible> {
-    let subjects = scenario
-        .acts
-        .iter()
-        .map(|act| Ready::of(act, runbooks))
-        .collect::<Result<Vec<_>, Impossible>>()?;
+    let subjects =
+        scenario.acts.iter().map(|act| Ready::of(act, runbooks)).collect::<Result<Vec<_>, Impossible>>()?;
     let setting = Arc::new(setting(scenario, options)?);
     let mut world = World::boot(setting, chooser, true);
     if !world.fresh_connection_finds_worker() {

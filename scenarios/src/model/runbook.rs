@@ -107,7 +107,11 @@ impl Person<'_, '_> {
             }
             Action::Wait { until, within_ms, every_ms } => self.wait(until, *within_ms, *every_ms)?,
             Action::Check { that } => {
-                if self.holds(that) { Ok(()) } else { Err("it does not hold".into()) }
+                if self.holds(that) {
+                    Ok(())
+                } else {
+                    Err("it does not hold".into())
+                }
             }
         })
     }
@@ -210,14 +214,17 @@ impl Person<'_, '_> {
                 let kernel = &self.world.state.kernel;
                 let seen: Vec<Pid> = self.world.masters().map(|master| master.pid).collect();
                 let workers = |master: Option<&Pid>| {
-                    let is_its = |process: &&Proc| Some(&process.parent) == master && is_worker(process.shown);
+                    let is_its =
+                        |process: &&Proc| Some(&process.parent) == master && is_worker(process.shown);
                     kernel.living().filter(is_its).count()
                 };
                 let is = |wanted: &Option<u16>, count: usize| {
                     wanted.is_none_or(|wanted| usize::from(wanted) == count)
                 };
                 let new = if seen.len() > 1 { seen.last() } else { None };
-                is(masters, seen.len()) && is(old_workers, workers(seen.first())) && is(new_workers, workers(new))
+                is(masters, seen.len())
+                    && is(old_workers, workers(seen.first()))
+                    && is(new_workers, workers(new))
             }
         }
     }

@@ -301,7 +301,10 @@ impl Play<'_> {
     fn look_for_gaps(&mut self) {
         if let Some(gap) = self.world.first_gap().cloned() {
             self.is_found(|| {
-                format!("a fresh connection finds nobody after {} at {} ms (step {})", gap.by, gap.at_ms, gap.step)
+                format!(
+                    "a fresh connection finds nobody after {} at {} ms (step {})",
+                    gap.by, gap.at_ms, gap.step
+                )
             });
         }
         if let Some(&(at_ms, end)) = self.world.first_loss() {

@@ -12,8 +12,7 @@ use crate::scenario::Claim;
 pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
     let entry = world.state.journal.as_deref()?;
     let kernel = &world.state.kernel;
-    let masters: Vec<&Proc> =
-        kernel.living().filter(|process| process.actor.who == Who::Master).collect();
+    let masters: Vec<&Proc> = kernel.living().filter(|process| process.actor.who == Who::Master).collect();
     let (plan, _): &(Plan, Memory) = entry;
     let image = |file: orchestrator::machine::FileId| {
         kernel.files().content(Inode(u16::try_from(file.inode).unwrap_or(0)))

@@ -404,7 +404,8 @@ impl World<'_> {
     #[must_use]
     pub fn fresh_connection_finds_worker(&self) -> bool {
         let kernel = &self.state.kernel;
-        !kernel.sockets().is_empty() && kernel.sockets().iter().all(|socket| kernel.is_accepted_from(socket.id))
+        !kernel.sockets().is_empty()
+            && kernel.sockets().iter().all(|socket| kernel.is_accepted_from(socket.id))
     }
 
     /// True if nobody accepts because the script killed those who would: see [`LastWorker`].
@@ -512,7 +513,9 @@ impl World<'_> {
             Fault::KillOldWorker => self.kill(self.worker(Age::Old)),
             Fault::KillNewWorker => self.kill(self.worker(Age::New)),
             Fault::Reload => match self.state.kernel.files().read(Path::PID) {
-                Some(Content::Pid(pid)) => self.with(|kernel, around| kernel.kill(LABORATORY, pid, Signal::Hup, around)),
+                Some(Content::Pid(pid)) => {
+                    self.with(|kernel, around| kernel.kill(LABORATORY, pid, Signal::Hup, around))
+                }
                 _ => false,
             },
             Fault::Crash | Fault::Interrupt | Fault::FullDisk => {
@@ -613,6 +616,12 @@ impl World<'_> {
 const fn is_service(act: Act) -> bool {
     matches!(
         act,
-        Act::Events | Act::ReadChannel | Act::Accept | Act::Receive | Act::Send | Act::ShutdownWrite | Act::Close
+        Act::Events
+            | Act::ReadChannel
+            | Act::Accept
+            | Act::Receive
+            | Act::Send
+            | Act::ShutdownWrite
+            | Act::Close
     )
 }

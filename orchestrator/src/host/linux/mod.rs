@@ -136,9 +136,13 @@ impl Linux {
                 })?;
                 Ok(Reply::Done)
             }
-            Action::Signal { process, signal } => self.signal(process, *signal),
-            Action::SignalOrphans { processes, signal } => {
+            Action::Signal { while_lives: Some(master), .. } if !process::is_alive(master) => Ok(Reply::Gone),
+            Action::Signal { process, signal, .. } => self.signal(process, *signal),
+            Action::SignalOrphans { processes, signal, while_lives } => {
                 for process in processes {
+                    if !process::is_alive(while_lives) {
+                        return Ok(Reply::Gone);
+                    }
                     self.signal(process, *signal)?;
                 }
                 Ok(Reply::Done)
