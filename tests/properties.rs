@@ -44,10 +44,6 @@ const OPEN: &[Open] = &[
         },
     },
     Open {
-        what: "`recover` says that a held upgrade is held without a look at it",
-        is_it: |_, why| why.starts_with("Recover claims held"),
-    },
-    Open {
         what: "a way back after a finished upgrade that was killed is turned round by `recover` and `rollback`, \
                and what is then the newer release is called rolled back",
         is_it: |_, why| why.contains("claims rolled-back") && why.contains("runs another binary"),
@@ -57,12 +53,6 @@ const OPEN: &[Open] = &[
         is_it: |played, why| {
             why.contains("is stuck: the old master runs, but its workers did not come back")
                 && played.counts.faults.contains(&Fault::Reload)
-        },
-    },
-    Open {
-        what: "the turn back was not saved because the disk was full, and recovery goes on without a look at the file",
-        is_it: |played, why| {
-            why.contains("another binary is at the path") && played.counts.faults.contains(&Fault::FullDisk)
         },
     },
 ];

@@ -363,3 +363,34 @@ fn a_new_master_that_was_announced_an_end_and_sleeps_with_all_its_workers_serves
     let stuck = at(&told, &going, 1_000);
     assert!(matches!(stuck, Decision::Finished(Outcome::Stuck(StuckState::OnlyUnfitNewMaster), _)));
 }
+
+#[test]
+fn a_held_upgrade_is_called_held_only_after_a_look_at_it() {
+    let held = winched(Phase::Held);
+    assert!(matches!(at(&held, &drained(), 10), Decision::Finished(Outcome::Held, _)));
+    let dead = Observation { new: None, ..drained() };
+    assert_eq!(reason(&at(&held, &dead, 10)), Some(&Reason::NewMasterDied));
+    let Decision::Act(Action::Note, alone) = at(&held, &Observation { old: None, ..drained() }, 10) else {
+        unreachable!()
+    };
+    assert_eq!(alone.phase, Phase::Committing, "nothing is left to go back to");
+    let mut few = drained();
+    few.new.as_mut().unwrap().children.truncate(1);
+    let Decision::Act(Action::Note, doubting) = at(&held, &few, 10) else { unreachable!() };
+    assert!(matches!(at(&doubting, &few, 11), Decision::Wait { why: Waiting::NewWorkers, .. }));
+    assert_eq!(reason(&at(&doubting, &few, 2_010)), Some(&Reason::NewWorkerDied));
+}
+
+#[test]
+fn a_way_back_that_could_not_be_put_on_disk_is_taken_again_when_the_old_file_is_seen() {
+    for phase in [Phase::Changing, Phase::Draining, Phase::Soaking, Phase::Held] {
+        let seen = Observation { binary: Some(OLD), ..drained() };
+        let decision = at(&winched(phase), &seen, 10);
+        assert!(matches!(reason(&decision), Some(Reason::Changed(_))), "{phase:?}: {decision:?}");
+        let foreign = Observation { binary: Some(FileId { device: 9, inode: 9 }), ..drained() };
+        assert_eq!(reason(&at(&winched(phase), &foreign, 10)), None, "{phase:?}: not ours to undo");
+    }
+    let done = Observation { old: None, oldbin: PidFile::Absent, binary: Some(OLD), ..drained() };
+    let decision = at(&winched(Phase::Committing), &done, 10);
+    assert!(matches!(decision, Decision::Act(Action::Replace(Side::New), _)), "{decision:?}");
+}

@@ -6,8 +6,8 @@ use super::forward::{identities, look_again, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
     Action, Decision, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, PROBE_PATIENCE_MS, Phase, PidFile,
-    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Signal, StuckState,
-    TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Side, Signal,
+    StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
 /// WINCH was announced: wait until no old worker accepts, and ask the probes.
@@ -49,16 +49,16 @@ pub(super) fn soak(turn: &Turn<'_>) -> Decision {
 
 /// The soak is over and the operator decides.
 pub(super) fn hold(turn: &Turn<'_>) -> Decision {
+    if let Err(reason) = healthy(turn) {
+        return turn.turn_back(reason);
+    }
+    let Some(old) = &turn.seen.old else { return commit_happened(turn) };
+    if let Some(decision) = unanswered(turn) {
+        return decision;
+    }
     match turn.intent.goal {
-        Goal::Forward => Decision::Finished(Outcome::Held, turn.memory.clone()),
-        Goal::Back => turn.turn_back(Reason::Asked),
-        Goal::Commit => {
-            if let Err(reason) = healthy(turn) {
-                return turn.turn_back(reason);
-            }
-            let Some(old) = &turn.seen.old else { return commit_happened(turn) };
-            unanswered(turn).unwrap_or_else(|| soaked(turn, old, turn.memory))
-        }
+        Goal::Commit => soaked(turn, old, turn.memory),
+        Goal::Forward | Goal::Back => Decision::Finished(Outcome::Held, turn.memory.clone()),
     }
 }
 
@@ -96,6 +96,12 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
     let Some(new) = &seen.new else {
         return turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit));
     };
+    if turn.is_put_back() {
+        if memory.tries < 2 * TRIES_MAX {
+            return Decision::Act(Action::Replace(Side::New), memory.tried());
+        }
+        return turn.finish(Outcome::Stuck(StuckState::NewFileNotInstalled));
+    }
     if seen.oldbin == PidFile::Pid(intent.plan.old.pid) && memory.tries < TRIES_MAX {
         return Decision::Act(Action::RemoveOldbin, memory.tried());
     }
@@ -178,6 +184,9 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     if intent.goal == Goal::Back {
         return Err(Reason::Asked);
     }
+    if turn.is_put_back() {
+        return Err(Reason::Changed("the old binary is at its path again".to_owned()));
+    }
     let Some(new) = &seen.new else { return Err(Reason::NewMasterDied) };
     let is_new = memory.new.as_ref().is_some_and(|known| known.is_same_process(&new.master.identity));
     if !is_new {
@@ -191,14 +200,11 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     if memory.phase != Phase::Held && !memory.new_workers.iter().all(is_alive) {
         return Err(Reason::NewWorkerDied);
     }
-    if memory.phase == Phase::Held && new.workers().count() < usize::from(intent.plan.new_workers) {
-        return Err(Reason::NewWorkerDied);
-    }
     Ok(())
 }
 
-/// Asks for the sockets and the probes, with a little patience. `None`: the new generation accepts everywhere
-/// and answers.
+/// Asks for the workers, the sockets and the probes, with a little patience. `None`: the new generation has
+/// its workers, accepts everywhere and answers.
 ///
 /// One look at the sockets proves no loss: to balance its load, a worker now and then takes its listener
 /// out of the epoll set and puts it back (`ngx_reorder_accept_events`, nginx 1.21.6).
@@ -206,7 +212,9 @@ fn unanswered(turn: &Turn<'_>) -> Option<Decision> {
     let Turn { intent, memory, seen, now_ms } = *turn;
     let options = &intent.plan.options;
     let lost = seen.new.as_ref().and_then(|new| new.unserved.as_ref()).map_or(0, Vec::len);
+    let workers = seen.new.as_ref().map_or(0, |new| new.workers().count());
     let (why, reason) = match &seen.probes {
+        _ if workers < usize::from(intent.plan.new_workers) => (Waiting::NewWorkers, Reason::NewWorkerDied),
         _ if lost > 0 && !options.may_drop_listeners => (Waiting::NewWorkers, Reason::ListenerLost(lost)),
         Probes::Unasked if !options.probes.is_empty() => return Some(Decision::Probe),
         Probes::Failed(how) => (Waiting::Probe, Reason::ProbeFailed(how.clone())),

@@ -54,6 +54,9 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
         return turn.turn_back(Reason::Asked);
     }
     let Some(old) = &seen.old else { return without_old(turn) };
+    if turn.is_put_back() {
+        return turn.turn_back(Reason::Changed("the old binary is at its path again".to_owned()));
+    }
     if intent.defects.quits_without_looking && seen.oldbin == PidFile::Pid(old.master.identity.pid) {
         return signal(&old.master.identity, Signal::Quit, memory.enter(Phase::Committing, turn.now_ms));
     }
