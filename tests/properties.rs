@@ -27,23 +27,6 @@ const DETECTED_WITHIN: u64 = 20_000;
 /// What the property has found and what is not mended yet. Delete a line when its defect is.
 const OPEN: &[Open] = &[
     Open {
-        what: "workers that the old master forked again have lost it and run the old file, and nobody knows them",
-        is_it: |played, why| {
-            why.contains("claims upgraded")
-                && why.contains("has no master")
-                && played.counts.faults.contains(&Fault::KillOldMaster)
-        },
-    },
-    Open {
-        what: "the file was put back before the new binary was executed, so the new generation runs the old one \
-               and its workers are nobody's",
-        is_it: |played, why| {
-            why.contains("claims rolled-back")
-                && why.contains("has no master")
-                && played.counts.faults.contains(&Fault::KillNewMaster)
-        },
-    },
-    Open {
         what: "a way back after a finished upgrade that was killed is turned round by `recover` and `rollback`, \
                and what is then the newer release is called rolled back",
         is_it: |_, why| why.contains("claims rolled-back") && why.contains("runs another binary"),

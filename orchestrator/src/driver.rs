@@ -5,8 +5,8 @@
 
 use crate::host::{Host, HostError, HostExt};
 use crate::machine::{
-    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Probes, Side, Signal, Waiting, decide,
-    failed, find_new_master, looks,
+    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Probes, Process, Side, Signal, Waiting,
+    decide, failed, find_new_master, looks,
 };
 
 /// What somebody who watches the run is told.
@@ -162,7 +162,12 @@ pub fn observe(
     // Only a master's death makes orphans, and looking for them reads all of /proc.
     let orphans = if needs.finds_orphans && (old.is_none() || new.is_none()) {
         let known = memory.new_workers.iter().chain(&memory.old_workers).cloned().collect();
-        host.orphans(plan.new_file, known)?
+        let is_master = |process: &Process| {
+            old.iter().chain(&new).any(|one| one.master.identity.is_same_process(&process.identity))
+        };
+        let mut orphans = host.orphans(plan.new_file, plan.old.exe, &plan.listeners, known)?;
+        orphans.retain(|process| !is_master(process));
+        orphans
     } else {
         Vec::new()
     };

@@ -394,3 +394,25 @@ fn a_way_back_that_could_not_be_put_on_disk_is_taken_again_when_the_old_file_is_
     let decision = at(&winched(Phase::Committing), &done, 10);
     assert!(matches!(decision, Decision::Act(Action::Replace(Side::New), _)), "{decision:?}");
 }
+
+#[test]
+fn a_process_forked_right_before_its_masters_end_is_waited_for_until_it_is_a_worker_or_none() {
+    let gone = |title| Observation {
+        old: None,
+        oldbin: PidFile::Absent,
+        orphans: vec![process(103, OLD, title)],
+        ..drained()
+    };
+    let committing = winched(Phase::Committing);
+    let Decision::Act(Action::Note, doubting) = at(&committing, &gone(Title::Master), 10) else {
+        unreachable!()
+    };
+    assert!(matches!(
+        at(&doubting, &gone(Title::Master), 11),
+        Decision::Wait { why: Waiting::Orphans(1), .. }
+    ));
+    let told = at(&doubting, &gone(Title::Worker), 11);
+    assert!(matches!(told, Decision::Act(Action::SignalOrphans { .. }, _)), "{told:?}");
+    let none = at(&doubting, &gone(Title::Master), 1_010);
+    assert!(matches!(none, Decision::Finished(Outcome::Upgraded, _)), "a master is never told: {none:?}");
+}

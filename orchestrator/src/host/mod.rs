@@ -64,8 +64,15 @@ pub trait HostExt: Host {
     }
 
     /// Workers without a master.
-    fn orphans(&mut self, exe: FileId, known: Vec<Identity>) -> Result<Vec<Process>, HostError> {
-        expect!(self.call(Call::FindOrphans { exe, known })?, Reply::Processes(processes) => processes)
+    fn orphans(
+        &mut self,
+        new: FileId,
+        old: Option<FileId>,
+        listeners: &[u64],
+        known: Vec<Identity>,
+    ) -> Result<Vec<Process>, HostError> {
+        let call = Call::FindOrphans { new, old, listeners: listeners.to_vec(), known };
+        expect!(self.call(call)?, Reply::Processes(processes) => processes)
     }
 
     /// One request. `Err` inside: how it failed.

@@ -155,12 +155,29 @@ pub(super) fn end_orphans(turn: &Turn<'_>, serving: &Generation, stuck: StuckSta
     if seen.orphans.is_empty() || intent.defects.ignores_orphans {
         return None;
     }
+    let (untitled, workers): (Vec<_>, Vec<_>) =
+        seen.orphans.iter().partition(|orphan| orphan.title == Title::Master);
+    if !untitled.is_empty() {
+        // Forked right before its master's end: it shows the title of a worker soon, or is none.
+        let until_ms = memory.doubted_ms.map(|at| at.saturating_add(TITLE_MS_MAX));
+        match until_ms {
+            None => {
+                let doubting = Memory { doubted_ms: Some(turn.now_ms), ..memory.clone() };
+                return Some(Decision::Act(Action::Note, doubting));
+            }
+            Some(until_ms) if turn.now_ms < until_ms => {
+                return Some(turn.wait(until_ms, Waiting::Orphans(seen.orphans.len())));
+            }
+            Some(_) if workers.is_empty() => return None,
+            Some(_) => {}
+        }
+    }
     let drain_ms = intent.plan.options.drain_within_ms.unwrap_or(super::RETIRE_DRAIN_MS);
-    let seems_untold = seen.orphans.iter().any(|orphan| orphan.title == Title::Worker);
+    let seems_untold = workers.iter().any(|orphan| orphan.title == Title::Worker);
     let who = Climber { drain_ms, is_loading: false, seems_untold };
     Some(match ladder::next(memory.orphans, who, turn.now_ms) {
         Rung::Send(signal, orphans) => {
-            let processes = identities(seen.orphans.iter());
+            let processes = identities(workers.iter().copied());
             let while_lives = serving.master.identity.clone();
             let action = Action::SignalOrphans { processes, signal, while_lives };
             Decision::Act(action, Memory { orphans, ..memory.clone() })

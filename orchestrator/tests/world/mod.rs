@@ -325,7 +325,7 @@ impl World {
             Call::LookAtGeneration { master, listeners } => {
                 Reply::Generation(self.generation(master.pid, listeners))
             }
-            Call::FindOrphans { exe, .. } => {
+            Call::FindOrphans { new: exe, .. } => {
                 let is_orphan = |p: &Proc| p.parent == 1 && p.title == Title::Worker && p.exe == exe;
                 let pids = self.procs.iter().filter(|(_, p)| is_orphan(p)).map(|(&pid, _)| pid);
                 Reply::Processes(pids.filter_map(|pid| self.look(pid)).collect())
