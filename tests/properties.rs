@@ -31,13 +31,6 @@ const OPEN: &[Open] = &[
                and what is then the newer release is called rolled back",
         is_it: |_, why| why.contains("claims rolled-back") && why.contains("runs another binary"),
     },
-    Open {
-        what: "workers are counted in the middle of a reload, and twice as many are waited for on the way back",
-        is_it: |played, why| {
-            why.contains("is stuck: the old master runs, but its workers did not come back")
-                && played.counts.faults.contains(&Fault::Reload)
-        },
-    },
 ];
 
 struct Open {

@@ -416,3 +416,16 @@ fn a_process_forked_right_before_its_masters_end_is_waited_for_until_it_is_a_wor
     let none = at(&doubting, &gone(Title::Master), 1_010);
     assert!(matches!(none, Decision::Finished(Outcome::Upgraded, _)), "a master is never told: {none:?}");
 }
+
+#[test]
+fn workers_counted_in_the_middle_of_a_reload_are_not_waited_for_on_the_way_back() {
+    let mut intent = intent();
+    intent.plan.old_workers = 4;
+    let fresh = [process(103, OLD, Title::Worker), process(104, OLD, Title::Worker)];
+    let mut seen = Observation { old: Some(generation(100, OLD, &fresh)), ..before() };
+    let done = decide(&intent, &winched(Phase::Back), &seen, 10);
+    assert!(matches!(done, Decision::Finished(Outcome::RolledBack, _)), "{done:?}");
+    seen.old.as_mut().unwrap().children.push(process(105, OLD, Title::Master));
+    let more = decide(&intent, &winched(Phase::Back), &seen, 10);
+    assert!(matches!(more, Decision::Wait { .. }), "one more is being forked: {more:?}");
+}

@@ -18,7 +18,9 @@ pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
         kernel.files().content(Inode(u16::try_from(file.inode).unwrap_or(0)))
     };
     let (old, new) = (image(plan.old_file), image(plan.new_file));
-    let (old_workers, new_workers) = (usize::from(plan.old_workers), usize::from(plan.new_workers));
+    // What the configuration says, whatever was counted: every generation reads the same one here.
+    let workers_of_conf = usize::from(world.setting.confs[usize::from(kernel.conf())].workers);
+    let (old_workers, new_workers) = (workers_of_conf, workers_of_conf);
     // Workers of a master that was killed before this upgrade began are none of its business.
     let since = kernel.generation_of(Pid(plan.old.pid)).unwrap_or(1);
     let orphan =
