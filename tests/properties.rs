@@ -26,11 +26,6 @@ const DETECTED_WITHIN: u64 = 20_000;
 
 /// What the property has found and what is not mended yet. Delete a line when its defect is.
 const OPEN: &[Open] = &[
-    Open {
-        what: "a way back after a finished upgrade that was killed is turned round by `recover` and `rollback`, \
-               and what is then the newer release is called rolled back",
-        is_it: |_, why| why.contains("claims rolled-back") && why.contains("runs another binary"),
-    },
 ];
 
 struct Open {

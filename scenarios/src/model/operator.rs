@@ -129,8 +129,6 @@ struct Run {
     wanted: Outcome,
     plan: Plan,
     memory: Memory,
-    /// It upgrades to the binary from before.
-    is_upgrade_back: bool,
 }
 
 fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
@@ -140,7 +138,6 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
         wanted,
         plan,
         memory,
-        is_upgrade_back: false,
     };
     match command {
         Command::Upgrade(options) => {
@@ -177,6 +174,10 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
             if memory.is_finished() {
                 return Err("the old binary serves already".into());
             }
+            // A way back that was killed goes on: it is this very direction.
+            if plan.options.is_way_back {
+                return Ok(run(Goal::Forward, Outcome::Upgraded, (plan, memory)));
+            }
             Ok(run(Goal::Back, Outcome::RolledBack, (plan, memory)))
         }
     }
@@ -204,7 +205,6 @@ fn upgrade_back(world: &mut World<'_>, done: &Plan, options: &Options) -> Result
         wanted: Outcome::Upgraded,
         plan,
         memory: Memory::new(),
-        is_upgrade_back: true,
     })
 }
 
@@ -313,19 +313,19 @@ impl Run {
             }
             Outcome::Held | Outcome::Stuck(_) => {}
         }
-        Ok(Ended::Said(said(outcome, self.wanted, &memory, self.is_upgrade_back)))
+        Ok(Ended::Said(said(outcome, self.wanted, &memory, intent.plan.options.is_way_back)))
     }
 }
 
 /// The last words, and what they claim.
-fn said(outcome: Outcome, wanted: Outcome, memory: &Memory, is_upgrade_back: bool) -> Said {
+fn said(outcome: Outcome, wanted: Outcome, memory: &Memory, is_way_back: bool) -> Said {
     let words = match (outcome, &memory.abort) {
         (Outcome::Stuck(state), _) => state.says().to_owned(),
         (_, Some(reason)) => Reason::to_string(reason),
         (_, None) => outcome.name().to_owned(),
     };
     let code = ExitCode::of(outcome, wanted) as i32;
-    let (claim, code, words) = match (outcome, is_upgrade_back) {
+    let (claim, code, words) = match (outcome, is_way_back) {
         (Outcome::Upgraded, false) => (Claim::Upgraded, code, words),
         (Outcome::Upgraded, true) => (Claim::RolledBack, code, words),
         (Outcome::Held, _) => (Claim::Held, code, words),
