@@ -5,8 +5,8 @@
 
 use crate::host::{Host, HostError, HostExt};
 use crate::machine::{
-    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Probes, Process, Side, Signal, Waiting,
-    decide, failed, find_new_master, looks,
+    Action, Decision, FileId, Intent, Memory, Observation, Outcome, Phase, Plan, Probes, Process, Side,
+    Signal, Waiting, decide, failed, find_new_master, looks,
 };
 
 /// What somebody who watches the run is told.
@@ -165,7 +165,7 @@ pub fn observe(
         let is_master = |process: &Process| {
             old.iter().chain(&new).any(|one| one.master.identity.is_same_process(&process.identity))
         };
-        let mut orphans = host.orphans(plan.new_file, plan.old.exe, &plan.listeners, known)?;
+        let mut orphans = host.orphans(plan.new_file, kin(plan), &plan.listeners, known)?;
         orphans.retain(|process| !is_master(process));
         orphans
     } else {
@@ -174,6 +174,12 @@ pub fn observe(
     let seen =
         Observation { is_interrupted, pid_file, oldbin, binary, old, new, orphans, probes: Probes::Unasked };
     Ok((now_us, seen))
+}
+
+/// Every file that a process of this upgrade may execute, besides the new one: a new binary that was started
+/// late executes whatever was put back.
+fn kin(plan: &Plan) -> Vec<FileId> {
+    plan.old.exe.into_iter().chain([plan.old_file, plan.binary_before]).collect()
 }
 
 /// Asks every probe; the first that fails is the answer.

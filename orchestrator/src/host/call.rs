@@ -22,15 +22,15 @@ pub enum Call {
         /// `None`: the sockets do not matter now.
         listeners: Option<Vec<u64>>,
     },
-    /// Which workers run without a master: any that executes the new file, any that executes the old one and
-    /// holds one of these listening sockets, and the known ones that live?
+    /// Which workers run without a master: any that executes the new file, any that executes one of its kin
+    /// and holds one of these listening sockets, and the known ones that live?
     ///
     /// A process right after its fork, with its master's title still, is among them if it holds a socket.
     FindOrphans {
         /// The new file.
         new: FileId,
-        /// The old file: other instances of nginx may execute it too, so it alone proves nothing.
-        old: Option<FileId>,
+        /// The old files: other instances of nginx may execute them too, so they alone prove nothing.
+        kin: Vec<FileId>,
         /// Listening sockets of this nginx, by inode.
         listeners: Vec<u64>,
         /// The known ones.

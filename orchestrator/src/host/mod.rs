@@ -67,11 +67,11 @@ pub trait HostExt: Host {
     fn orphans(
         &mut self,
         new: FileId,
-        old: Option<FileId>,
+        kin: Vec<FileId>,
         listeners: &[u64],
         known: Vec<Identity>,
     ) -> Result<Vec<Process>, HostError> {
-        let call = Call::FindOrphans { new, old, listeners: listeners.to_vec(), known };
+        let call = Call::FindOrphans { new, kin, listeners: listeners.to_vec(), known };
         expect!(self.call(call)?, Reply::Processes(processes) => processes)
     }
 

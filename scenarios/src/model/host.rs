@@ -106,8 +106,7 @@ impl<'a, 'c> ModelHost<'a, 'c> {
         Ok(Some(Generation { master: seen, is_asleep, children, unserved }))
     }
 
-    fn orphans(&self, files: [Option<FileId>; 2], listeners: &[u64], known: &[Identity]) -> Vec<Process> {
-        let [new, old] = files;
+    fn orphans(&self, (new, kin): (FileId, &[FileId]), listeners: &[u64], known: &[Identity]) -> Vec<Process> {
         let kernel = &self.world.state.kernel;
         let has_master = |process: &Proc| {
             kernel
@@ -115,11 +114,11 @@ impl<'a, 'c> ModelHost<'a, 'c> {
                 .is_some_and(|parent| parent.is_alive() && parent.shown == Shown::MASTER)
         };
         let is_ours = |process: &&Proc| {
-            let exe = Some(file_id(process.exe));
+            let exe = file_id(process.exe);
             let is_known = known.iter().any(|known| known.is_same_process(&identity(process)));
             let holds_one = process.fds.iter().any(|&(_, socket)| listeners.contains(&u64::from(socket)));
             let is_worker = matches!(process.shown, Shown::WORKER | Shown::SHUTTING_DOWN);
-            let is_of_ours = (exe == new || exe == old) && holds_one && process.shown != Shown::CommandLine;
+            let is_of_ours = (exe == new || kin.contains(&exe)) && holds_one && process.shown != Shown::CommandLine;
             is_worker && (is_known || exe == new) || is_of_ours
         };
         kernel
@@ -232,8 +231,8 @@ impl Host for ModelHost<'_, '_> {
             Call::LookAtGeneration { master, listeners } => {
                 Reply::Generation(self.look_at_generation(&master, listeners.as_deref())?)
             }
-            Call::FindOrphans { new, old, listeners, known } => {
-                Reply::Processes(self.orphans([Some(new), old], &listeners, &known))
+            Call::FindOrphans { new, kin, listeners, known } => {
+                Reply::Processes(self.orphans((new, &kin), &listeners, &known))
             }
             Call::Probe { .. } => Reply::Probe(if self.world.fresh_connection_finds_worker() {
                 Ok(200)

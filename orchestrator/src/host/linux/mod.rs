@@ -173,18 +173,21 @@ impl Linux {
         Ok(Reply::Done)
     }
 
-    fn orphans(&mut self, files: [Option<FileId>; 2], listeners: &[u64], known: &[Identity]) -> Vec<Process> {
-        let [new, old] = files;
+    fn orphans(
+        &mut self,
+        (new, kin): (FileId, &[FileId]),
+        listeners: &[u64],
+        known: &[Identity],
+    ) -> Vec<Process> {
         let is_orphan = |process: &Process| {
             let Identity { pid, exe, .. } = process.identity;
             let is_known = known.iter().any(|known| known.is_same_process(&process.identity));
             let has_master = || stat(pid).is_some_and(|now| title(now.parent) == Title::Master);
             let is_ours = || {
-                exe.is_some()
-                    && (exe == new || exe == old)
+                exe.is_some_and(|exe| exe == new || kin.contains(&exe))
                     && sockets::sockets_of(pid).iter().any(|socket| listeners.contains(socket))
             };
-            let is_worker = process.title != Title::Master && (is_known || exe.is_some() && exe == new);
+            let is_worker = process.title != Title::Master && (is_known || exe == Some(new));
             (is_worker || is_ours()) && !has_master()
         };
         let is_candidate =
@@ -214,8 +217,8 @@ impl Host for Linux {
             Call::LookAtGeneration { master, listeners } => {
                 Reply::Generation(self.look_at_generation(&master, listeners.as_deref()))
             }
-            Call::FindOrphans { new, old, listeners, known } => {
-                Reply::Processes(self.orphans([Some(new), old], &listeners, &known))
+            Call::FindOrphans { new, kin, listeners, known } => {
+                Reply::Processes(self.orphans((new, &kin), &listeners, &known))
             }
             Call::Probe { url } => Reply::Probe(Target::parse(&url).and_then(|target| target.get())),
             Call::Act(action) => self.act(&action)?,
