@@ -5,8 +5,8 @@
 
 use crate::host::{Host, HostError, HostExt};
 use crate::machine::{
-    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Probes, Side, Signal, Waiting, decide,
-    failed, find_new_master, looks,
+    Action, Decision, FileId, Intent, Memory, Observation, Outcome, Phase, Plan, Probes, Process, Side,
+    Signal, Waiting, decide, failed, find_new_master, looks,
 };
 
 /// What somebody who watches the run is told.
@@ -91,10 +91,13 @@ fn act(
     }
     let _ = intent;
     match host.act(&action) {
-        Ok(()) => {
+        Ok(true) => {
             watch(now_us, Event::Acted(&action));
             Ok(next)
         }
+        // Who was meant, or who should have served instead, is gone: nothing was sent, and the next look says
+        // what follows.
+        Ok(false) => Ok(memory.clone()),
         Err(error) => {
             crashed(&error)?;
             // What was announced did not happen, so the memory from before is the true one.
@@ -159,13 +162,24 @@ pub fn observe(
     // Only a master's death makes orphans, and looking for them reads all of /proc.
     let orphans = if needs.finds_orphans && (old.is_none() || new.is_none()) {
         let known = memory.new_workers.iter().chain(&memory.old_workers).cloned().collect();
-        host.orphans(plan.new_file, known)?
+        let is_master = |process: &Process| {
+            old.iter().chain(&new).any(|one| one.master.identity.is_same_process(&process.identity))
+        };
+        let mut orphans = host.orphans(plan.new_file, kin(plan), &plan.listeners, known)?;
+        orphans.retain(|process| !is_master(process));
+        orphans
     } else {
         Vec::new()
     };
     let seen =
         Observation { is_interrupted, pid_file, oldbin, binary, old, new, orphans, probes: Probes::Unasked };
     Ok((now_us, seen))
+}
+
+/// Every file that a process of this upgrade may execute, besides the new one: a new binary that was started
+/// late executes whatever was put back.
+fn kin(plan: &Plan) -> Vec<FileId> {
+    plan.old.exe.into_iter().chain([plan.old_file, plan.binary_before]).collect()
 }
 
 /// Asks every probe; the first that fails is the answer.

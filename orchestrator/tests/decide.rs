@@ -111,7 +111,7 @@ fn at(memory: &Memory, seen: &Observation, now_ms: u64) -> Decision {
 /// The signal that is sent, and to whom.
 fn sent(decision: &Decision) -> Option<(u32, Signal)> {
     match decision {
-        Decision::Act(Action::Signal { process, signal }, _) => Some((process.pid, *signal)),
+        Decision::Act(Action::Signal { process, signal, .. }, _) => Some((process.pid, *signal)),
         Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..) => None,
     }
 }
@@ -307,4 +307,125 @@ fn behind_the_commit_point_only_the_truth_is_claimed() {
     assert_eq!(at(&memory, &dead, 10), stuck);
     let interrupted = Observation { is_interrupted: true, ..done };
     assert!(matches!(at(&memory, &interrupted, 10), Decision::Finished(Outcome::Upgraded, _)));
+}
+
+#[test]
+fn nobody_who_serves_is_told_to_go_unless_the_other_master_lives_at_that_instant() {
+    let other = |decision: &Decision| match decision {
+        Decision::Act(Action::Signal { while_lives, .. }, _) => while_lives.as_ref().map(|master| master.pid),
+        Decision::Act(Action::SignalOrphans { while_lives, .. }, _) => Some(while_lives.pid),
+        Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..) => None,
+    };
+    let restored = Observation { binary: Some(OLD), ..overlap() };
+    let orphans = vec![process(201, NEW, Title::Worker)];
+    let left = Observation { orphans, ..before() };
+    let gone = Observation {
+        old: None,
+        oldbin: PidFile::Absent,
+        orphans: vec![process(101, OLD, Title::Worker)],
+        ..drained()
+    };
+    let cases = [
+        ("WINCH", memory(Phase::Changing), overlap(), 200),
+        ("the commit point", winched(Phase::Soaking), drained(), 200),
+        ("the new master's end", memory(Phase::Back), restored, 100),
+        ("orphans on the way back", memory(Phase::Back), left, 100),
+        ("orphans behind the commit point", winched(Phase::Committing), gone, 200),
+    ];
+    for (what, memory, seen, who) in cases {
+        assert_eq!(other(&at(&memory, &seen, 1_000)), Some(who), "{what}");
+    }
+}
+
+#[test]
+fn orphans_stay_until_the_generation_that_serves_has_its_workers() {
+    let mut seen = Observation {
+        old: None,
+        oldbin: PidFile::Absent,
+        orphans: vec![process(101, OLD, Title::Worker)],
+        ..drained()
+    };
+    seen.new.as_mut().unwrap().children.truncate(1);
+    let decision = at(&winched(Phase::Committing), &seen, 10);
+    assert!(matches!(decision, Decision::Wait { why: Waiting::NewWorkers, .. }), "{decision:?}");
+}
+
+#[test]
+fn a_new_master_that_was_announced_an_end_and_sleeps_with_all_its_workers_serves_when_the_old_one_is_gone() {
+    let mut told = winched(Phase::Back);
+    told.master.how = Retire::Quit;
+    let alone = Observation { old: None, ..overlap() };
+    assert!(matches!(at(&told, &alone, 10), Decision::Wait { .. }), "it may not have heard yet");
+    let Decision::Act(Action::Note, kept) = at(&told, &alone, 1_000) else { unreachable!() };
+    assert_eq!(kept.phase, Phase::Committing);
+    let mut going = alone;
+    going.new.as_mut().unwrap().is_asleep = false;
+    let stuck = at(&told, &going, 1_000);
+    assert!(matches!(stuck, Decision::Finished(Outcome::Stuck(StuckState::OnlyUnfitNewMaster), _)));
+}
+
+#[test]
+fn a_held_upgrade_is_called_held_only_after_a_look_at_it() {
+    let held = winched(Phase::Held);
+    assert!(matches!(at(&held, &drained(), 10), Decision::Finished(Outcome::Held, _)));
+    let dead = Observation { new: None, ..drained() };
+    assert_eq!(reason(&at(&held, &dead, 10)), Some(&Reason::NewMasterDied));
+    let Decision::Act(Action::Note, alone) = at(&held, &Observation { old: None, ..drained() }, 10) else {
+        unreachable!()
+    };
+    assert_eq!(alone.phase, Phase::Committing, "nothing is left to go back to");
+    let mut few = drained();
+    few.new.as_mut().unwrap().children.truncate(1);
+    let Decision::Act(Action::Note, doubting) = at(&held, &few, 10) else { unreachable!() };
+    assert!(matches!(at(&doubting, &few, 11), Decision::Wait { why: Waiting::NewWorkers, .. }));
+    assert_eq!(reason(&at(&doubting, &few, 2_010)), Some(&Reason::NewWorkerDied));
+}
+
+#[test]
+fn a_way_back_that_could_not_be_put_on_disk_is_taken_again_when_the_old_file_is_seen() {
+    for phase in [Phase::Changing, Phase::Draining, Phase::Soaking, Phase::Held] {
+        let seen = Observation { binary: Some(OLD), ..drained() };
+        let decision = at(&winched(phase), &seen, 10);
+        assert!(matches!(reason(&decision), Some(Reason::Changed(_))), "{phase:?}: {decision:?}");
+        let foreign = Observation { binary: Some(FileId { device: 9, inode: 9 }), ..drained() };
+        assert_eq!(reason(&at(&winched(phase), &foreign, 10)), None, "{phase:?}: not ours to undo");
+    }
+    let done = Observation { old: None, oldbin: PidFile::Absent, binary: Some(OLD), ..drained() };
+    let decision = at(&winched(Phase::Committing), &done, 10);
+    assert!(matches!(decision, Decision::Act(Action::Replace(Side::New), _)), "{decision:?}");
+}
+
+#[test]
+fn a_process_forked_right_before_its_masters_end_is_waited_for_until_it_is_a_worker_or_none() {
+    let gone = |title| Observation {
+        old: None,
+        oldbin: PidFile::Absent,
+        orphans: vec![process(103, OLD, title)],
+        ..drained()
+    };
+    let committing = winched(Phase::Committing);
+    let Decision::Act(Action::Note, doubting) = at(&committing, &gone(Title::Master), 10) else {
+        unreachable!()
+    };
+    assert!(matches!(
+        at(&doubting, &gone(Title::Master), 11),
+        Decision::Wait { why: Waiting::Orphans(1), .. }
+    ));
+    let told = at(&doubting, &gone(Title::Worker), 11);
+    assert!(matches!(told, Decision::Act(Action::SignalOrphans { .. }, _)), "{told:?}");
+    let none = at(&doubting, &gone(Title::Master), 1_010);
+    assert!(matches!(none, Decision::Finished(Outcome::Upgraded, _)), "a master is never told: {none:?}");
+}
+
+#[test]
+fn workers_counted_in_the_middle_of_a_reload_are_not_waited_for_on_the_way_back() {
+    let mut intent = intent();
+    intent.plan.old_workers = 4;
+    let fresh = [process(103, OLD, Title::Worker), process(104, OLD, Title::Worker)];
+    let mut seen = Observation { old: Some(generation(100, OLD, &fresh)), ..before() };
+    let done = decide(&intent, &winched(Phase::Back), &seen, 10);
+    assert!(matches!(done, Decision::Finished(Outcome::RolledBack, _)), "{done:?}");
+    seen.old.as_mut().unwrap().children.push(process(105, OLD, Title::Master));
+    let more = decide(&intent, &winched(Phase::Back), &seen, 10);
+    assert!(matches!(more, Decision::Wait { .. }), "one more is being forked: {more:?}");
 }

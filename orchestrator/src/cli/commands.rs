@@ -188,6 +188,11 @@ fn rollback(asked: &Rollback, began_us: u64, defects: Defects) -> Result<Report,
         return Err(Refusal::NothingToDo { what: "roll back", why });
     }
     this_boot(&entry, "roll back")?;
+    // A way back that was killed goes on: it is this very direction.
+    if entry.plan.options.is_way_back {
+        let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, defects };
+        return run.drive(entry.plan, entry.memory, journal, &asked.common);
+    }
     let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, defects };
     run.drive(entry.plan, entry.memory, journal, &asked.common)
 }
@@ -226,8 +231,12 @@ fn upgrade_back(
     let plan = prepare(&running, &pid_file, &request)?;
     reserve(&journal, &plan)?;
     let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, defects };
-    let report = run.drive(plan.clone(), Memory::new(), journal, &asked.common)?;
-    Ok(match report.outcome {
+    run.drive(plan, Memory::new(), journal, &asked.common)
+}
+
+/// Whichever command ends a way back after a finished upgrade: it speaks of the release that serves.
+fn of_way_back(report: Report) -> Report {
+    match report.outcome {
         "upgraded" => Report { outcome: Outcome::RolledBack.name(), ..report },
         "rolled-back" => {
             let state = StuckState::WayBackUndone;
@@ -236,7 +245,7 @@ fn upgrade_back(
             Report { outcome: "stuck", reason, remedy, code: ExitCode::Stuck, ..report }
         }
         _ => report,
-    })
+    }
 }
 
 /// Pids and times of an earlier boot mean nothing.
@@ -286,7 +295,8 @@ impl Run {
             first_signal_to_old_end_ms: between(progress.first_signal_us, progress.old_ended_us),
             total_ms: 0.0,
         };
-        Ok(Report { timings, ..Report::of(plan, &memory, outcome, self.wanted) })
+        let report = Report { timings, ..Report::of(plan, &memory, outcome, self.wanted) };
+        Ok(if plan.options.is_way_back { of_way_back(report) } else { report })
     }
 }
 

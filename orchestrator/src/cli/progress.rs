@@ -83,15 +83,15 @@ fn acted(action: &Action, plan: &Plan) -> Option<String> {
             Some(format!("{} is {} again", plan.binary.display(), plan.old_version))
         }
         Action::Signal { signal: Signal::Hup, .. } => Some("bringing the old workers back".to_owned()),
-        Action::Signal { process, signal: signal @ (Signal::Quit | Signal::Term | Signal::Kill) }
+        Action::Signal { process, signal: signal @ (Signal::Quit | Signal::Term | Signal::Kill), .. }
             if process.pid != plan.old.pid =>
         {
             Some(format!("sent {signal} to the new master {}", process.pid))
         }
-        Action::Signal { process, signal: signal @ (Signal::Term | Signal::Kill) } => {
+        Action::Signal { process, signal: signal @ (Signal::Term | Signal::Kill), .. } => {
             Some(format!("sent {signal} to the old master {}: the drain took too long", process.pid))
         }
-        Action::SignalOrphans { processes, signal } => {
+        Action::SignalOrphans { processes, signal, .. } => {
             Some(format!("sent {signal} to {} workers without a master", processes.len()))
         }
         Action::RemoveOldbin => Some("removed the oldbin file of a master that was killed".to_owned()),

@@ -22,10 +22,17 @@ pub enum Call {
         /// `None`: the sockets do not matter now.
         listeners: Option<Vec<u64>>,
     },
-    /// Which workers run without a master: any that executes this file, and the known ones that live?
+    /// Which workers run without a master: any that executes the new file, any that executes one of its kin
+    /// and holds one of these listening sockets, and the known ones that live?
+    ///
+    /// A process right after its fork, with its master's title still, is among them if it holds a socket.
     FindOrphans {
-        /// The file.
-        exe: FileId,
+        /// The new file.
+        new: FileId,
+        /// The old files: other instances of nginx may execute them too, so they alone prove nothing.
+        kin: Vec<FileId>,
+        /// Listening sockets of this nginx, by inode.
+        listeners: Vec<u64>,
         /// The known ones.
         known: Vec<Identity>,
     },
@@ -72,7 +79,8 @@ pub enum Reply {
     Probe(Result<u16, String>),
     /// It is done.
     Done,
-    /// The process that should have been signalled is no more, or is another now; nothing was sent.
+    /// The process that should have been signalled is no more, or is another now, or the master that should
+    /// serve instead is gone; nothing was sent (of several signals: nothing more).
     Gone,
 }
 

@@ -64,8 +64,15 @@ pub trait HostExt: Host {
     }
 
     /// Workers without a master.
-    fn orphans(&mut self, exe: FileId, known: Vec<Identity>) -> Result<Vec<Process>, HostError> {
-        expect!(self.call(Call::FindOrphans { exe, known })?, Reply::Processes(processes) => processes)
+    fn orphans(
+        &mut self,
+        new: FileId,
+        kin: Vec<FileId>,
+        listeners: &[u64],
+        known: Vec<Identity>,
+    ) -> Result<Vec<Process>, HostError> {
+        let call = Call::FindOrphans { new, kin, listeners: listeners.to_vec(), known };
+        expect!(self.call(call)?, Reply::Processes(processes) => processes)
     }
 
     /// One request. `Err` inside: how it failed.
@@ -73,9 +80,14 @@ pub trait HostExt: Host {
         expect!(self.call(Call::Probe { url: url.to_owned() })?, Reply::Probe(answer) => answer)
     }
 
-    /// One change of the world.
-    fn act(&mut self, action: &Action) -> Result<(), HostError> {
-        expect!(self.call(Call::Act(action.clone()))?, Reply::Done | Reply::Gone => ())
+    /// One change of the world; `false`: it was not made, because its precondition holds no more.
+    fn act(&mut self, action: &Action) -> Result<bool, HostError> {
+        match self.call(Call::Act(action.clone()))? {
+            Reply::Done => Ok(true),
+            Reply::Gone => Ok(false),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "every other reply is the host's mistake")]
+            other => unreachable!("not an answer to this call: {other:?}"),
+        }
     }
 
     /// Puts the memory on disk.

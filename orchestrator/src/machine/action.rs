@@ -38,6 +38,8 @@ pub enum Action {
         process: Identity,
         /// Which.
         signal: Signal,
+        /// Nothing is sent if this master is gone by then: it must be there to serve instead.
+        while_lives: Option<Identity>,
     },
     /// A signal to each of these workers without a master.
     SignalOrphans {
@@ -45,6 +47,9 @@ pub enum Action {
         processes: Vec<Identity>,
         /// Which.
         signal: Signal,
+        /// Nobody is told any more once this master is gone: it must be there to serve instead, and as long as
+        /// it lives nobody found without a master is its worker.
+        while_lives: Identity,
     },
     /// The oldbin file is removed: its master was killed and could not do it.
     RemoveOldbin,

@@ -6,7 +6,7 @@
 
 use super::commit::end_orphans;
 use super::decide::Turn;
-use super::forward::{look_again, signal};
+use super::forward::{look_again, retire, signal};
 use super::ladder::{self, Climber, Rung};
 use super::{
     Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, RETIRE_DRAIN_MS, REVIVE_MS_MAX,
@@ -53,7 +53,7 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
             new_workers.dedup();
             let known = Some(new.master.identity.clone());
             let memory = Memory { master, new_workers, new: known, ..memory.clone() };
-            signal(&new.master.identity, how, memory)
+            retire(new, how, Some(old), memory)
         }
         Rung::Wait(until_ms) => {
             turn.wait(until_ms.min(look_again(turn)), Waiting::NewMasterEnd(1 + new.children.len()))
@@ -98,10 +98,10 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
 
 /// Orphans go once the old workers are there to take over; if these never come, the orphans stay.
 fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
-    if serving(turn, old) < usize::from(turn.intent.plan.old_workers) && !turn.is_over(REVIVE_MS_MAX) {
+    if !is_enough(turn, old, serving(turn, old)) && !turn.is_over(REVIVE_MS_MAX) {
         return None;
     }
-    end_orphans(turn, StuckState::NewGenerationStays)
+    end_orphans(turn, old, StuckState::NewGenerationStays)
 }
 
 /// Brings the old workers back if they are not there. `None`: they are.
@@ -111,7 +111,6 @@ fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
 /// never doubled. A HUP that arrives together with WINCH would let nginx drain the workers that it starts.
 fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let Turn { memory, intent, .. } = *turn;
-    let expected = usize::from(intent.plan.old_workers);
     let hup = || {
         let memory =
             Memory { hupped_ms: Some(turn.now_ms), hups: memory.hups.saturating_add(1), ..memory.clone() };
@@ -121,7 +120,7 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
         return hup();
     }
     let Some(winched_ms) = memory.winched_ms else {
-        if old.workers().count() >= expected || expected == 0 {
+        if is_enough(turn, old, old.workers().count()) {
             return None;
         }
         // A worker that crashed is forked again at once; nginx needs no help.
@@ -130,7 +129,7 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let serving = serving(turn, old);
     // Workers that are there and long overdue with their sockets are as good as they will get.
     let is_overdue = turn.now_ms >= memory.hupped_ms.unwrap_or(memory.since_ms) + REVIVE_MS_MAX;
-    if serving >= expected && (old.accepts_everywhere() || is_overdue) {
+    if is_enough(turn, old, serving) && (old.accepts_everywhere() || is_overdue) {
         return None;
     }
     let is_lingering = old.workers().any(|worker| is_from_before(memory, worker));
@@ -169,6 +168,22 @@ fn serving(turn: &Turn<'_>, old: &Generation) -> usize {
     old.workers().count() - from_before
 }
 
+/// True if so many old workers are all that there will be.
+///
+/// Preflight may have counted in the middle of a reload, when the workers from before it and those after it
+/// both run. The configuration's number is the other bound: with that many, and a master that sleeps and has
+/// only children that have told what they are, nothing more is on its way.
+fn is_enough(turn: &Turn<'_>, old: &Generation, workers: usize) -> bool {
+    let plan = &turn.intent.plan;
+    let is_new = |child: &super::Process| {
+        turn.seen.new.as_ref().is_some_and(|new| new.master.identity.is_same_process(&child.identity))
+    };
+    let is_untitled = |child: &super::Process| child.title == Title::Master && !is_new(child);
+    let is_settled = old.is_asleep && !old.children.iter().any(is_untitled);
+    let promised = plan.old_workers.min(plan.new_workers);
+    workers >= usize::from(plan.old_workers) || is_settled && workers >= usize::from(promised)
+}
+
 fn is_from_before(memory: &Memory, worker: &super::Process) -> bool {
     memory.old_workers.iter().any(|known| known.is_same_process(&worker.identity))
 }
@@ -190,15 +205,22 @@ fn without_old(turn: &Turn<'_>) -> Decision {
         && new.master.identity.exe == Some(intent.plan.new_file)
         && new.workers().count() >= usize::from(intent.plan.new_workers)
         && seen.pid_file == PidFile::Pid(new.master.identity.pid);
-    let is_going = memory.master.how != super::Retire::No;
+    // What was announced need not have been sent: a master that sleeps with all its workers was told nothing.
+    let is_told = memory.master.how != super::Retire::No;
+    let is_going = is_told && !(new.is_asleep && new.draining() == 0);
     if !is_fit || is_going {
         return turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster));
+    }
+    let heard_ms = memory.master.since_ms.saturating_add(TITLE_MS_MAX);
+    if is_told && turn.now_ms < heard_ms {
+        return turn.wait(heard_ms, Waiting::NewWorkers);
     }
     if seen.binary != Some(intent.plan.new_file) && memory.tries < 2 * TRIES_MAX {
         return Decision::Act(Action::Replace(Side::New), memory.tried());
     }
     let memory = Memory {
         new: Some(new.master.identity.clone()),
+        master: super::Retirement::NONE,
         ..memory.enter(super::Phase::Committing, turn.now_ms)
     };
     Decision::Act(Action::Note, memory)

@@ -2,12 +2,12 @@
 //! behind it.
 
 use super::decide::Turn;
-use super::forward::{identities, look_again, signal};
+use super::forward::{identities, look_again, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
     Action, Decision, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, PROBE_PATIENCE_MS, Phase, PidFile,
-    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Signal, StuckState,
-    TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Side, Signal,
+    StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
 /// WINCH was announced: wait until no old worker accepts, and ask the probes.
@@ -23,7 +23,7 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         }
         let again_ms = TITLE_MS_MAX * u64::from(memory.tries + 1);
         if old.is_asleep && turn.is_over(again_ms) && memory.tries < TRIES_MAX {
-            return signal(&old.master.identity, Signal::Winch, memory.tried());
+            return retire(old, Signal::Winch, seen.new.as_ref(), memory.tried());
         }
         return turn.wait(turn.after(again_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
     }
@@ -49,16 +49,16 @@ pub(super) fn soak(turn: &Turn<'_>) -> Decision {
 
 /// The soak is over and the operator decides.
 pub(super) fn hold(turn: &Turn<'_>) -> Decision {
+    if let Err(reason) = healthy(turn) {
+        return turn.turn_back(reason);
+    }
+    let Some(old) = &turn.seen.old else { return commit_happened(turn) };
+    if let Some(decision) = unanswered(turn) {
+        return decision;
+    }
     match turn.intent.goal {
-        Goal::Forward => Decision::Finished(Outcome::Held, turn.memory.clone()),
-        Goal::Back => turn.turn_back(Reason::Asked),
-        Goal::Commit => {
-            if let Err(reason) = healthy(turn) {
-                return turn.turn_back(reason);
-            }
-            let Some(old) = &turn.seen.old else { return commit_happened(turn) };
-            unanswered(turn).unwrap_or_else(|| soaked(turn, old, turn.memory))
-        }
+        Goal::Commit => soaked(turn, old, turn.memory),
+        Goal::Forward | Goal::Back => Decision::Finished(Outcome::Held, turn.memory.clone()),
     }
 }
 
@@ -78,7 +78,7 @@ fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
     }
     let told = Retirement { how: Retire::Quit, since_ms: turn.now_ms, is_repeated: false };
     let memory = Memory { master: told, ..memory.enter(Phase::Committing, turn.now_ms) };
-    signal(&old.master.identity, Signal::Quit, memory)
+    retire(old, Signal::Quit, turn.seen.new.as_ref(), memory)
 }
 
 /// The commit point is passed: the old master goes, and one generation must be left.
@@ -96,11 +96,14 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
     let Some(new) = &seen.new else {
         return turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit));
     };
+    if turn.is_put_back() {
+        if memory.tries < 2 * TRIES_MAX {
+            return Decision::Act(Action::Replace(Side::New), memory.tried());
+        }
+        return turn.finish(Outcome::Stuck(StuckState::NewFileNotInstalled));
+    }
     if seen.oldbin == PidFile::Pid(intent.plan.old.pid) && memory.tries < TRIES_MAX {
         return Decision::Act(Action::RemoveOldbin, memory.tried());
-    }
-    if let Some(decision) = end_orphans(turn, StuckState::OldMasterStays) {
-        return decision;
     }
     if seen.pid_file != PidFile::Pid(new.master.identity.pid) {
         if turn.is_over(PID_FILE_MS_MAX) {
@@ -114,7 +117,7 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(REVIVE_MS_MAX), Waiting::NewWorkers);
     }
-    turn.finish(Outcome::Upgraded)
+    end_orphans(turn, new, StuckState::OldMasterStays).unwrap_or_else(|| turn.finish(Outcome::Upgraded))
 }
 
 /// The new master died beyond the commit point. A master that was told to quit starts no workers; if the old
@@ -138,25 +141,46 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
     });
     let seems_untold = old.is_asleep && old.children.iter().all(|child| child.title == Title::Master);
     match ladder::next(memory.master, Climber { drain_ms, is_loading: false, seems_untold }, turn.now_ms) {
-        Rung::Send(how, master) => signal(&old.master.identity, how, Memory { master, ..memory.clone() }),
+        Rung::Send(how, master) => {
+            retire(old, how, turn.seen.new.as_ref(), Memory { master, ..memory.clone() })
+        }
         Rung::Wait(until_ms) => turn.wait(until_ms.min(look_again(turn)), Waiting::OldMasterEnd),
         Rung::GiveUp => turn.finish(Outcome::Stuck(StuckState::OldMasterStays)),
     }
 }
 
-/// Workers without a master accept for ever; each is told by its handle.
-pub(super) fn end_orphans(turn: &Turn<'_>, stuck: StuckState) -> Option<Decision> {
+/// Workers without a master accept for ever; each is told by its handle, while `serving` has its own.
+pub(super) fn end_orphans(turn: &Turn<'_>, serving: &Generation, stuck: StuckState) -> Option<Decision> {
     let Turn { intent, memory, seen, .. } = *turn;
     if seen.orphans.is_empty() || intent.defects.ignores_orphans {
         return None;
     }
+    let (untitled, workers): (Vec<_>, Vec<_>) =
+        seen.orphans.iter().partition(|orphan| orphan.title == Title::Master);
+    if !untitled.is_empty() {
+        // Forked right before its master's end: it shows the title of a worker soon, or is none.
+        let until_ms = memory.doubted_ms.map(|at| at.saturating_add(TITLE_MS_MAX));
+        match until_ms {
+            None => {
+                let doubting = Memory { doubted_ms: Some(turn.now_ms), ..memory.clone() };
+                return Some(Decision::Act(Action::Note, doubting));
+            }
+            Some(until_ms) if turn.now_ms < until_ms => {
+                return Some(turn.wait(until_ms, Waiting::Orphans(seen.orphans.len())));
+            }
+            Some(_) if workers.is_empty() => return None,
+            Some(_) => {}
+        }
+    }
     let drain_ms = intent.plan.options.drain_within_ms.unwrap_or(super::RETIRE_DRAIN_MS);
-    let seems_untold = seen.orphans.iter().any(|orphan| orphan.title == Title::Worker);
+    let seems_untold = workers.iter().any(|orphan| orphan.title == Title::Worker);
     let who = Climber { drain_ms, is_loading: false, seems_untold };
     Some(match ladder::next(memory.orphans, who, turn.now_ms) {
         Rung::Send(signal, orphans) => {
-            let processes = identities(seen.orphans.iter());
-            Decision::Act(Action::SignalOrphans { processes, signal }, Memory { orphans, ..memory.clone() })
+            let processes = identities(workers.iter().copied());
+            let while_lives = serving.master.identity.clone();
+            let action = Action::SignalOrphans { processes, signal, while_lives };
+            Decision::Act(action, Memory { orphans, ..memory.clone() })
         }
         Rung::Wait(until_ms) => turn.wait(until_ms, Waiting::Orphans(seen.orphans.len())),
         Rung::GiveUp => turn.finish(Outcome::Stuck(stuck)),
@@ -177,6 +201,9 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     if intent.goal == Goal::Back {
         return Err(Reason::Asked);
     }
+    if turn.is_put_back() {
+        return Err(Reason::Changed("the old binary is at its path again".to_owned()));
+    }
     let Some(new) = &seen.new else { return Err(Reason::NewMasterDied) };
     let is_new = memory.new.as_ref().is_some_and(|known| known.is_same_process(&new.master.identity));
     if !is_new {
@@ -190,14 +217,11 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     if memory.phase != Phase::Held && !memory.new_workers.iter().all(is_alive) {
         return Err(Reason::NewWorkerDied);
     }
-    if memory.phase == Phase::Held && new.workers().count() < usize::from(intent.plan.new_workers) {
-        return Err(Reason::NewWorkerDied);
-    }
     Ok(())
 }
 
-/// Asks for the sockets and the probes, with a little patience. `None`: the new generation accepts everywhere
-/// and answers.
+/// Asks for the workers, the sockets and the probes, with a little patience. `None`: the new generation has
+/// its workers, accepts everywhere and answers.
 ///
 /// One look at the sockets proves no loss: to balance its load, a worker now and then takes its listener
 /// out of the epoll set and puts it back (`ngx_reorder_accept_events`, nginx 1.21.6).
@@ -205,7 +229,9 @@ fn unanswered(turn: &Turn<'_>) -> Option<Decision> {
     let Turn { intent, memory, seen, now_ms } = *turn;
     let options = &intent.plan.options;
     let lost = seen.new.as_ref().and_then(|new| new.unserved.as_ref()).map_or(0, Vec::len);
+    let workers = seen.new.as_ref().map_or(0, |new| new.workers().count());
     let (why, reason) = match &seen.probes {
+        _ if workers < usize::from(intent.plan.new_workers) => (Waiting::NewWorkers, Reason::NewWorkerDied),
         _ if lost > 0 && !options.may_drop_listeners => (Waiting::NewWorkers, Reason::ListenerLost(lost)),
         Probes::Unasked if !options.probes.is_empty() => return Some(Decision::Probe),
         Probes::Failed(how) => (Waiting::Probe, Reason::ProbeFailed(how.clone())),

@@ -85,6 +85,14 @@ impl Turn<'_> {
         self.now_ms >= self.after(duration_ms)
     }
 
+    /// True if the old binary is at the path, though forward the new one must be: a way back began that could
+    /// not be put on disk. Any other file is somebody else's, and none of our business.
+    pub(super) fn is_put_back(&self) -> bool {
+        let plan = &self.intent.plan;
+        let is_ours = [Some(plan.old_file), Some(plan.binary_before)].contains(&self.seen.binary);
+        is_ours && self.seen.binary != Some(plan.new_file)
+    }
+
     /// Takes the way back; its first step follows with the next look.
     pub(super) fn turn_back(&self, reason: Reason) -> Decision {
         Decision::Act(Action::Note, self.memory.turn_back(reason, self.now_ms))

@@ -54,6 +54,9 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
         return turn.turn_back(Reason::Asked);
     }
     let Some(old) = &seen.old else { return without_old(turn) };
+    if turn.is_put_back() {
+        return turn.turn_back(Reason::Changed("the old binary is at its path again".to_owned()));
+    }
     if intent.defects.quits_without_looking && seen.oldbin == PidFile::Pid(old.master.identity.pid) {
         return signal(&old.master.identity, Signal::Quit, memory.enter(Phase::Committing, turn.now_ms));
     }
@@ -69,7 +72,7 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
                     winched_ms: Some(turn.now_ms),
                     ..memory.enter(Phase::Draining, turn.now_ms)
                 };
-                return signal(&old.master.identity, Signal::Winch, memory);
+                return retire(old, Signal::Winch, Some(new), memory);
             }
             Probes::Failed(how) => (Waiting::Probe, format!("probe: {how}")),
         },
@@ -182,9 +185,21 @@ fn unchanged(turn: &Turn<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// A signal to one process.
+/// A signal that takes nobody away who serves.
 pub(super) fn signal(process: &Identity, signal: Signal, memory: Memory) -> Decision {
-    Decision::Act(Action::Signal { process: process.clone(), signal }, memory)
+    Decision::Act(Action::Signal { process: process.clone(), signal, while_lives: None }, memory)
+}
+
+/// A signal that takes a generation away, sent only while the master of the other one lives.
+pub(super) fn retire(
+    generation: &Generation,
+    signal: Signal,
+    other: Option<&Generation>,
+    memory: Memory,
+) -> Decision {
+    let process = generation.master.identity.clone();
+    let while_lives = other.map(|other| other.master.identity.clone());
+    Decision::Act(Action::Signal { process, signal, while_lives }, memory)
 }
 
 /// Who these are.

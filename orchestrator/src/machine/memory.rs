@@ -30,7 +30,8 @@ pub struct Memory {
     pub master: Retirement,
     /// How far workers without a master were told to go.
     pub orphans: Retirement,
-    /// Since when the new generation has not answered a probe, or not accepted from a socket.
+    /// Since when the new generation has not answered a probe, or not accepted from a socket; or a process
+    /// without a master has not told what it is.
     pub doubted_ms: Option<u64>,
     /// True once SIGIO was announced, the one poke of a master that seems to have missed USR2.
     pub is_poked: bool,

@@ -20,7 +20,7 @@ pub struct Observation {
     pub old: Option<Generation>,
     /// The new master, or what may become it, and its children.
     pub new: Option<Generation>,
-    /// Workers without a master, of either generation.
+    /// Workers without a master, of either generation; with a master's title: just forked, it seems.
     pub orphans: Vec<Process>,
     /// What the probes said, if they were asked for.
     pub probes: Probes,

@@ -54,6 +54,8 @@ pub enum StuckState {
     PidFileWrong,
     /// The old binary cannot be put back at its path.
     FileNotRestored,
+    /// The new binary serves alone and cannot be put at its path.
+    NewFileNotInstalled,
     /// The way back after a finished upgrade failed and was undone.
     WayBackUndone,
 }
@@ -74,6 +76,9 @@ impl StuckState {
             Self::NewGenerationStays => "the old binary serves, but a process of the new one survives KILL",
             Self::PidFileWrong => "one generation serves, but the pid file does not name its master",
             Self::FileNotRestored => "the old binary serves, but the file at its path is still the new one",
+            Self::NewFileNotInstalled => {
+                "the new binary serves, but the file at its path is still the old one"
+            }
             Self::WayBackUndone => "the way back failed and was undone; the newer binary serves as before",
         }
     }
@@ -92,6 +97,7 @@ impl StuckState {
             Self::NewGenerationStays => "Look for a process in state D; it goes when its I/O ends.",
             Self::PidFileWrong => "Write the master's pid to the pid file before the next reload.",
             Self::FileNotRestored => "Make room or permissions, then run `oldbin rollback`.",
+            Self::NewFileNotInstalled => "Make room or permissions, then run `oldbin recover`.",
             Self::WayBackUndone => "Look at nginx's error log, then run `oldbin rollback` again.",
         }
     }

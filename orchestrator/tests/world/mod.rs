@@ -287,8 +287,8 @@ impl World {
             Action::Note => {}
             Action::Replace(Side::Old) => self.binary = OLD_FILE,
             Action::Replace(Side::New) => self.binary = NEW_FILE,
-            Action::Signal { process, signal } => self.signal(process.pid, signal),
-            Action::SignalOrphans { processes, signal } => {
+            Action::Signal { process, signal, .. } => self.signal(process.pid, signal),
+            Action::SignalOrphans { processes, signal, .. } => {
                 for process in processes {
                     self.signal(process.pid, signal);
                 }
@@ -325,7 +325,7 @@ impl World {
             Call::LookAtGeneration { master, listeners } => {
                 Reply::Generation(self.generation(master.pid, listeners))
             }
-            Call::FindOrphans { exe, .. } => {
+            Call::FindOrphans { new: exe, .. } => {
                 let is_orphan = |p: &Proc| p.parent == 1 && p.title == Title::Worker && p.exe == exe;
                 let pids = self.procs.iter().filter(|(_, p)| is_orphan(p)).map(|(&pid, _)| pid);
                 Reply::Processes(pids.filter_map(|pid| self.look(pid)).collect())

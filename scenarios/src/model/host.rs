@@ -107,24 +107,28 @@ impl<'a, 'c> ModelHost<'a, 'c> {
         Ok(Some(Generation { master: seen, is_asleep, children, unserved }))
     }
 
-    fn orphans(&self, exe: FileId, known: &[Identity]) -> Vec<Process> {
+    fn orphans(
+        &self,
+        (new, kin): (FileId, &[FileId]),
+        listeners: &[u64],
+        known: &[Identity],
+    ) -> Vec<Process> {
         let kernel = &self.world.state.kernel;
         let has_master = |process: &Proc| {
             kernel
                 .process(process.parent)
                 .is_some_and(|parent| parent.is_alive() && parent.shown == Shown::MASTER)
         };
-        let is_worker = |process: &&Proc| matches!(process.shown, Shown::WORKER | Shown::SHUTTING_DOWN);
-        kernel
-            .living()
-            .filter(is_worker)
-            .filter(|process| !has_master(process))
-            .filter_map(look)
-            .filter(|process| {
-                process.identity.exe == Some(exe)
-                    || known.iter().any(|known| known.is_same_process(&process.identity))
-            })
-            .collect()
+        let is_ours = |process: &&Proc| {
+            let exe = file_id(process.exe);
+            let is_known = known.iter().any(|known| known.is_same_process(&identity(process)));
+            let holds_one = process.fds.iter().any(|&(_, socket)| listeners.contains(&u64::from(socket)));
+            let is_worker = matches!(process.shown, Shown::WORKER | Shown::SHUTTING_DOWN);
+            let is_of_ours =
+                (exe == new || kin.contains(&exe)) && holds_one && process.shown != Shown::CommandLine;
+            is_worker && (is_known || exe == new) || is_of_ours
+        };
+        kernel.living().filter(is_ours).filter(|process| !has_master(process)).filter_map(look).collect()
     }
 
     fn act(&mut self, action: &Action) -> Result<Reply, HostError> {
@@ -146,9 +150,13 @@ impl<'a, 'c> ModelHost<'a, 'c> {
                 done.map_err(|errno| HostError::os("replacing the binary", errno))?;
                 Ok(Reply::Done)
             }
-            Action::Signal { process, signal } => Ok(self.signal(process, *signal)),
-            Action::SignalOrphans { processes, signal } => {
+            Action::Signal { while_lives: Some(master), .. } if !self.lives(master) => Ok(Reply::Gone),
+            Action::Signal { process, signal, .. } => Ok(self.signal(process, *signal)),
+            Action::SignalOrphans { processes, signal, while_lives } => {
                 for process in processes {
+                    if !self.lives(while_lives) {
+                        return Ok(Reply::Gone);
+                    }
                     self.signal(process, *signal);
                     self.blink(Wish::Act(Act::SendOrphans))?;
                 }
@@ -165,6 +173,10 @@ impl<'a, 'c> ModelHost<'a, 'c> {
                 Ok(Reply::Done)
             }
         }
+    }
+
+    fn lives(&self, identity: &Identity) -> bool {
+        self.world.state.kernel.process(Pid(identity.pid)).is_some_and(Proc::is_alive)
     }
 
     /// Only the process that still has the whole identity gets the signal.
@@ -221,7 +233,9 @@ impl Host for ModelHost<'_, '_> {
             Call::LookAtGeneration { master, listeners } => {
                 Reply::Generation(self.look_at_generation(&master, listeners.as_deref())?)
             }
-            Call::FindOrphans { exe, known } => Reply::Processes(self.orphans(exe, &known)),
+            Call::FindOrphans { new, kin, listeners, known } => {
+                Reply::Processes(self.orphans((new, &kin), &listeners, &known))
+            }
             Call::Probe { .. } => Reply::Probe(if self.world.fresh_connection_finds_worker() {
                 Ok(200)
             } else {

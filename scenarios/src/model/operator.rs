@@ -146,19 +146,11 @@ struct Run {
     wanted: Outcome,
     plan: Plan,
     memory: Memory,
-    /// It upgrades to the binary from before.
-    is_upgrade_back: bool,
 }
 
 fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
     let entry = world.state.journal.clone();
-    let run = |goal, wanted, (plan, memory): (Plan, Memory)| Run {
-        goal,
-        wanted,
-        plan,
-        memory,
-        is_upgrade_back: false,
-    };
+    let run = |goal, wanted, (plan, memory): (Plan, Memory)| Run { goal, wanted, plan, memory };
     match command {
         Command::Upgrade(options) => {
             if entry.is_some_and(|entry| !entry.1.is_finished()) {
@@ -194,6 +186,10 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
             if memory.is_finished() {
                 return Err("the old binary serves already".into());
             }
+            // A way back that was killed goes on: it is this very direction.
+            if plan.options.is_way_back {
+                return Ok(run(Goal::Forward, Outcome::Upgraded, (plan, memory)));
+            }
             Ok(run(Goal::Back, Outcome::RolledBack, (plan, memory)))
         }
     }
@@ -216,13 +212,7 @@ fn upgrade_back(world: &mut World<'_>, done: &Plan, options: &Options) -> Result
     let options = Options { is_way_back: true, is_held: false, ..options.clone() };
     let new = world.paths.number(&done.old_link.to_string_lossy());
     let plan = prepare(world, new, &options)?;
-    Ok(Run {
-        goal: Goal::Forward,
-        wanted: Outcome::Upgraded,
-        plan,
-        memory: Memory::new(),
-        is_upgrade_back: true,
-    })
+    Ok(Run { goal: Goal::Forward, wanted: Outcome::Upgraded, plan, memory: Memory::new() })
 }
 
 /// Preflight: what it sees, and the two links that it lays beside the binary.
@@ -330,19 +320,19 @@ impl Run {
             }
             Outcome::Held | Outcome::Stuck(_) => {}
         }
-        Ok(Ended::Said(said(outcome, self.wanted, &memory, self.is_upgrade_back)))
+        Ok(Ended::Said(said(outcome, self.wanted, &memory, intent.plan.options.is_way_back)))
     }
 }
 
 /// The last words, and what they claim.
-fn said(outcome: Outcome, wanted: Outcome, memory: &Memory, is_upgrade_back: bool) -> Said {
+fn said(outcome: Outcome, wanted: Outcome, memory: &Memory, is_way_back: bool) -> Said {
     let words = match (outcome, &memory.abort) {
         (Outcome::Stuck(state), _) => state.says().to_owned(),
         (_, Some(reason)) => Reason::to_string(reason),
         (_, None) => outcome.name().to_owned(),
     };
     let code = ExitCode::of(outcome, wanted) as i32;
-    let (claim, code, words) = match (outcome, is_upgrade_back) {
+    let (claim, code, words) = match (outcome, is_way_back) {
         (Outcome::Upgraded, false) => (Claim::Upgraded, code, words),
         (Outcome::Upgraded, true) => (Claim::RolledBack, code, words),
         (Outcome::Held, _) => (Claim::Held, code, words),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use fake_nginx::fault::Fault as BinaryFault;
 use fake_nginx::release::Version;
-use orchestrator::machine::{Outcome, Phase, StuckState};
+use orchestrator::machine::{Outcome, Phase, Retire, StuckState};
 
 use super::choice::{About, Calm, Chooser, Name, Recorder, Who, number};
 use super::client::Clients;
@@ -279,7 +279,19 @@ impl Play<'_> {
             return faults < 2 && !entry.0.options.is_way_back;
         };
         let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
-        let has_no_master = matches!(state, StuckState::NoMaster | StuckState::NewMasterDiedAfterCommit);
+        let has_no_master = match state {
+            StuckState::NoMaster | StuckState::NewMasterDiedAfterCommit => true,
+            // The one that served was killed when the other had been told to quit, which cannot be untold.
+            StuckState::OnlyUnfitNewMaster => entry.1.master.how != Retire::No && self.masters() == 0,
+            StuckState::NewWorkersMissing
+            | StuckState::OldMasterStays
+            | StuckState::OldWorkersMissing
+            | StuckState::NewGenerationStays
+            | StuckState::PidFileWrong
+            | StuckState::FileNotRestored
+            | StuckState::NewFileNotInstalled
+            | StuckState::WayBackUndone => false,
+        };
         faults < 2 && !(has_killed_masters && has_no_master)
     }
 
@@ -297,8 +309,7 @@ impl Play<'_> {
 
     fn judge_end(&mut self) {
         let is_stuck = self.claims.contains(&Some(Claim::Stuck));
-        let masters =
-            self.world.state.kernel.living().filter(|process| process.actor.who == Who::Master).count();
+        let masters = self.masters();
         let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
         if is_stuck || (masters == 0 && has_killed_masters) {
             return;
@@ -317,6 +328,10 @@ impl Play<'_> {
         if !self.world.fresh_connection_finds_worker() && !self.world.script_killed_the_last_one() {
             self.is_found(|| "nobody accepts at the end".to_owned());
         }
+    }
+
+    fn masters(&self) -> usize {
+        self.world.state.kernel.living().filter(|process| process.actor.who == Who::Master).count()
     }
 
     fn look_for_gaps(&mut self) {

@@ -136,9 +136,13 @@ impl Linux {
                 })?;
                 Ok(Reply::Done)
             }
-            Action::Signal { process, signal } => self.signal(process, *signal),
-            Action::SignalOrphans { processes, signal } => {
+            Action::Signal { while_lives: Some(master), .. } if !process::is_alive(master) => Ok(Reply::Gone),
+            Action::Signal { process, signal, .. } => self.signal(process, *signal),
+            Action::SignalOrphans { processes, signal, while_lives } => {
                 for process in processes {
+                    if !process::is_alive(while_lives) {
+                        return Ok(Reply::Gone);
+                    }
                     self.signal(process, *signal)?;
                 }
                 Ok(Reply::Done)
@@ -169,15 +173,26 @@ impl Linux {
         Ok(Reply::Done)
     }
 
-    fn orphans(&mut self, exe: FileId, known: &[Identity]) -> Vec<Process> {
+    fn orphans(
+        &mut self,
+        (new, kin): (FileId, &[FileId]),
+        listeners: &[u64],
+        known: &[Identity],
+    ) -> Vec<Process> {
         let is_orphan = |process: &Process| {
+            let Identity { pid, exe, .. } = process.identity;
             let is_known = known.iter().any(|known| known.is_same_process(&process.identity));
-            let has_master =
-                || stat(process.identity.pid).is_some_and(|now| title(now.parent) == Title::Master);
-            (is_known || process.identity.exe == Some(exe)) && !has_master()
+            let has_master = || stat(pid).is_some_and(|now| title(now.parent) == Title::Master);
+            let is_ours = || {
+                exe.is_some_and(|exe| exe == new || kin.contains(&exe))
+                    && sockets::sockets_of(pid).iter().any(|socket| listeners.contains(socket))
+            };
+            let is_worker = process.title != Title::Master && (is_known || exe == Some(new));
+            (is_worker || is_ours()) && !has_master()
         };
-        let is_worker = |pid: &u32| matches!(title(*pid), Title::Worker | Title::ShuttingDown);
-        let found: Vec<_> = all().filter(is_worker).filter_map(look).filter(is_orphan).collect();
+        let is_candidate =
+            |pid: &u32| matches!(title(*pid), Title::Worker | Title::ShuttingDown | Title::Master);
+        let found: Vec<_> = all().filter(is_candidate).filter_map(look).filter(is_orphan).collect();
         for process in &found {
             let _ = self.handles.hold(&process.identity);
         }
@@ -202,7 +217,9 @@ impl Host for Linux {
             Call::LookAtGeneration { master, listeners } => {
                 Reply::Generation(self.look_at_generation(&master, listeners.as_deref()))
             }
-            Call::FindOrphans { exe, known } => Reply::Processes(self.orphans(exe, &known)),
+            Call::FindOrphans { new, kin, listeners, known } => {
+                Reply::Processes(self.orphans((new, &kin), &listeners, &known))
+            }
             Call::Probe { url } => Reply::Probe(Target::parse(&url).and_then(|target| target.get())),
             Call::Act(action) => self.act(&action)?,
             Call::Save(memory) => self.save(&memory)?,

@@ -39,7 +39,7 @@ fn unix_listener(line: &str) -> Option<u64> {
     (flags & UNIX_ACCEPTS != 0).then(|| fields.get(6)?.parse().ok()).flatten()
 }
 
-fn sockets_of(pid: u32) -> BTreeSet<u64> {
+pub(crate) fn sockets_of(pid: u32) -> BTreeSet<u64> {
     descriptors(pid)
         .filter_map(|(_, target)| target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
         .collect()

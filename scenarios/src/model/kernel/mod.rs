@@ -1,7 +1,7 @@
 //! A kernel in memory: what Linux does for nginx, and nothing that nginx decides.
 //!
 //! It runs [`fake_nginx::machine::Process`], the very code of the fake, for every master and worker: a
-//! machine says an [`Effect`], the kernel carries it out in one [`step`](Kernel::step) and goes on to the
+//! machine says an [`Effect`](fake_nginx::machine::Effect), the kernel carries it out in one [`step`](Kernel::step) and goes on to the
 //! machine's next effect that anybody else can see. Between two steps anything may happen; who takes the next
 //! step is not decided here.
 //!

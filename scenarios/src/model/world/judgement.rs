@@ -15,7 +15,7 @@ impl World<'_> {
             && kernel.sockets().iter().all(|socket| kernel.is_accepted_from(socket.id))
     }
 
-    /// True if nobody accepts because the script killed those who would: see [`LastWorker`].
+    /// True if nobody accepts because the script killed those who would: see `last_worker`.
     #[must_use]
     pub fn script_killed_the_last_one(&self) -> bool {
         self.last_worker.is_killed()
