@@ -81,11 +81,11 @@ pub trait HostExt: Host {
     }
 
     /// One change of the world; `false`: it was not made, because its precondition holds no more.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other reply is the host's mistake")]
     fn act(&mut self, action: &Action) -> Result<bool, HostError> {
         match self.call(Call::Act(action.clone()))? {
             Reply::Done => Ok(true),
             Reply::Gone => Ok(false),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other reply is the host's mistake")]
             other => unreachable!("not an answer to this call: {other:?}"),
         }
     }
