@@ -1,8 +1,8 @@
 //! `oldbin` as its operators run it, on the fake and on real nginx.
 //!
 //! Each test runs in a process of its own, a subreaper, so that every nginx that it starts stays below it
-//! and is ended by handle, whatever happens. The fakes are stamped once; the real releases are looked for in
-//! `$OLDBIN_NGINX_DIR` or `/var/cache/oldbin/nginx`, and without them those tests are ignored and say why.
+//! and is ended by handle, whatever happens. The fakes are stamped once; the real releases are found
+//! by `scenarios::live::nginx`, and without them those tests are ignored and say why.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod common;

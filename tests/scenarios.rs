@@ -6,8 +6,9 @@
 mod common;
 
 use common::{expect_code, lab, no_real_nginx};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use scenarios::catalogue;
+use scenarios::live::nginx;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -29,5 +30,32 @@ fn main() {
             });
         }
     }
+    let one = Trial::test("a single real release is upgraded to a copy of itself", single_release);
+    trials.push(match no_real {
+        Some(why) => one.with_kind(why).with_ignored_flag(true),
+        None => one,
+    });
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Only one release is there: the laboratory says so and goes on with a copy of it.
+fn single_release() -> Result<(), Failed> {
+    let releases = nginx::releases();
+    let release = releases.first().ok_or("no release")?;
+    let version = release.version.to_string();
+    let folder = tempfile::tempdir()?;
+    std::fs::create_dir(folder.path().join(&version))?;
+    std::os::unix::fs::symlink(&release.path, folder.path().join(&version).join("nginx"))?;
+
+    let run = ["run", "orchestrator-upgrade", "--world", "real"];
+    let output = lab().args(run).env("OLDBIN_NGINX_DIR", folder.path()).output()?;
+
+    expect_code(&output, 0)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    for wanted in ["a copy of itself".to_owned(), format!("{version} → {version}")] {
+        if !said.contains(&wanted) {
+            return Err(format!("no \"{wanted}\" in\n{said}").into());
+        }
+    }
+    Ok(())
 }

@@ -1,9 +1,5 @@
 //! Configurations that are wrong, or nearly so: the fake says what real releases say, byte for byte.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on fails the test")]
-
-mod real;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,6 +7,7 @@ use fake_nginx::conf::directive::{self, Contexts, Directive, Takes};
 use fake_nginx::conf::{LoadFrom, load};
 use fake_nginx::release::{Profile, Version};
 use fake_nginx::stamp::Stamp;
+use scenarios::live::nginx::{self, Found};
 
 /// Whole files. `LONG` stands for a word that is longer than nginx's buffer.
 const FILES: &[&str] = &[
@@ -292,9 +289,8 @@ const PARAMETERS: &[&str] = &[
 const TEMPORARY: &str = "client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; \
                          scgi_temp_path s; access_log off;";
 
-#[test]
-fn errors_are_those_of_real_releases() {
-    let releases = real::releases();
+pub(crate) fn errors_are_those_of_real_releases() {
+    let releases = nginx::releases();
     let differences: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = releases.iter().map(|release| scope.spawn(|| differences(release))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
@@ -302,7 +298,7 @@ fn errors_are_those_of_real_releases() {
     assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
 }
 
-fn differences(release: &real::RealNginx) -> Vec<String> {
+fn differences(release: &Found) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut differences = Vec::new();
     for text in FILES {
@@ -321,13 +317,7 @@ fn differences(release: &real::RealNginx) -> Vec<String> {
     differences
 }
 
-fn compare(
-    real: &real::RealNginx,
-    folder: &Path,
-    text: &str,
-    parameter: &str,
-    differences: &mut Vec<String>,
-) {
+fn compare(real: &Found, folder: &Path, text: &str, parameter: &str, differences: &mut Vec<String>) {
     std::fs::write(folder.join("n.conf"), text).unwrap();
     let parameter = format!("pid {}/n.pid; {parameter}", folder.display());
     let expected = real_says(real, folder, &parameter);
@@ -341,8 +331,8 @@ fn compare(
 }
 
 /// Lines of `nginx -t`, without time and pid and without what is about the world rather than the file.
-fn real_says(real: &real::RealNginx, folder: &Path, parameter: &str) -> Vec<String> {
-    let output = Command::new(&real.program)
+fn real_says(real: &Found, folder: &Path, parameter: &str) -> Vec<String> {
+    let output = Command::new(&real.path)
         .args(["-t", "-q", "-c", "n.conf", "-g", parameter, "-p"])
         .arg(folder)
         .stdin(Stdio::null())
@@ -397,12 +387,10 @@ fn fake_says(version: Version, folder: &Path, parameter: &str) -> Vec<String> {
 }
 
 /// The table of directives: where each may stand, how many arguments it takes, what its values are.
-#[test]
-#[ignore = "a thousand starts of nginx take most of a minute for each release"]
-fn the_table_of_directives_is_that_of_real_releases() {
+pub(crate) fn the_table_of_directives_is_that_of_real_releases() {
     let folder = tempfile::tempdir().unwrap();
     let mut differences = Vec::new();
-    for release in real::releases() {
+    for release in nginx::releases() {
         let known = directive::all().filter(|known| known.since.is_none_or(|since| release.version >= since));
         for text in known.flat_map(mistakes) {
             compare(&release, folder.path(), &text, "", &mut differences);

@@ -1,14 +1,11 @@
 //! nginx's own options: the fake says what real releases say, byte for byte.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on fails the test")]
-
-mod real;
-
 use std::process::{Command, Stdio};
 
 use fake_nginx::options;
 use fake_nginx::release::Profile;
 use fake_nginx::stamp::Stamp;
+use scenarios::live::nginx::{self, Found};
 
 /// Command lines that end before nginx looks for its configuration. `_` is an empty word.
 const LINES: &[&str] = &[
@@ -46,9 +43,8 @@ const LINES: &[&str] = &[
     "é",
 ];
 
-#[test]
-fn answers_to_options_are_those_of_real_releases() {
-    for release in real::releases() {
+pub(crate) fn answers_to_options_are_those_of_real_releases() {
+    for release in nginx::releases() {
         let configure = configure_arguments(&release);
         let stamp = Stamp::configured(release.version, &configure);
         for line in LINES {
@@ -56,7 +52,7 @@ fn answers_to_options_are_those_of_real_releases() {
                 .split(' ')
                 .map(|word| if word == "_" { String::new() } else { word.to_owned() })
                 .collect();
-            let output = Command::new(&release.program).args(&argv).stdin(Stdio::null()).output().unwrap();
+            let output = Command::new(&release.path).args(&argv).stdin(Stdio::null()).output().unwrap();
             let expected = String::from_utf8(output.stderr).unwrap();
             let (found, succeeds) = match options::parse(&argv, &Profile::of(release.version)) {
                 Ok(options) => (options::version_text(&stamp, &options), true),
@@ -68,8 +64,8 @@ fn answers_to_options_are_those_of_real_releases() {
     }
 }
 
-fn configure_arguments(release: &real::RealNginx) -> String {
-    let output = Command::new(&release.program).arg("-V").output().unwrap();
+fn configure_arguments(release: &Found) -> String {
+    let output = Command::new(&release.path).arg("-V").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     text.split_once("configure arguments: ").unwrap().1.trim_end().to_owned()
 }

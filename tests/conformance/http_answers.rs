@@ -1,9 +1,5 @@
 //! Requests, sound and broken: the fake answers byte for byte as real releases do, but for `Date`.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on fails the test")]
-
-mod real;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
@@ -13,6 +9,7 @@ use fake_nginx::conf::{Conf, LoadFrom, load};
 use fake_nginx::http::{self, Body, Context, Parsed};
 use fake_nginx::release::{Profile, Version};
 use fake_nginx::stamp::Stamp;
+use scenarios::live::nginx::{self, Found};
 
 const SERVERS: &str = r#"
 server {
@@ -245,10 +242,9 @@ const STRICT_REQUESTS: &[&str] = &[
     "POST /plain HTTP/1.0\r\nHost: one\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 ];
 
-#[test]
-fn answers_are_those_of_real_releases() {
+pub(crate) fn answers_are_those_of_real_releases() {
     let mut differences = Vec::new();
-    for release in real::releases() {
+    for release in nginx::releases() {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         write_conf(folder.path(), port);
@@ -311,8 +307,8 @@ struct Running(Child);
 
 impl Running {
     /// Returns when its sockets listen: it names its event method behind that.
-    fn start(release: &real::RealNginx, folder: &Path) -> Self {
-        let mut child = Command::new(&release.program)
+    fn start(release: &Found, folder: &Path) -> Self {
+        let mut child = Command::new(&release.path)
             .args(["-c", "n.conf", "-p"])
             .arg(folder)
             .stdin(Stdio::null())
@@ -324,7 +320,7 @@ impl Running {
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         while !said.contains("using the \"epoll\" event method") {
             let length = errors.read_line(&mut said).unwrap();
-            assert!(length > 0, "{} did not start:\n{said}", release.program.display());
+            assert!(length > 0, "{} did not start:\n{said}", release.path.display());
         }
         child.stderr = Some(errors.into_inner());
         Self(child)
