@@ -70,20 +70,41 @@ fn without_a_real_release_the_fake_runs_and_what_is_left_out_is_said() {
 }
 
 #[test]
-fn a_single_real_release_is_upgraded_to_a_copy_of_itself() {
-    let Ok(releases) = common::real_releases(&["1.22.1"]) else {
-        return eprintln!("ignored: no nginx 1.22.1 was found");
-    };
-    let one = tempfile::tempdir().unwrap();
-    std::fs::create_dir(one.path().join("1.22.1")).unwrap();
-    std::os::unix::fs::symlink(releases.join("1.22.1/nginx"), one.path().join("1.22.1/nginx")).unwrap();
+fn a_program_is_put_to_the_test_in_the_worlds_that_have_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("liar.kdl");
+    let text = r#"scenario "liar" schema=1 {
+        why "A script that does nothing and says that all is well."
+        old "1.22.1" workers=1
+        new "1.26.3" workers=1
+        act "command" "/bin/true" claims="upgraded"
+        load fresh-per-second=50
+        expect { violates "claim-is-true"; }
+    }"#;
+    std::fs::write(&file, text).unwrap();
 
-    lab()
-        .args(["run", "orchestrator-upgrade", "--world", "real"])
-        .env("OLDBIN_NGINX_DIR", one.path())
-        .assert()
-        .code(0)
-        .stdout(contains("a copy of itself").and(contains("1.22.1 → 1.22.1")));
+    lab().arg("run").arg(&file).assert().code(0).stdout(contains("World model is left out for liar"));
+    lab().args(["run", "--world", "model"]).arg(&file).assert().code(2).stderr(contains("no programs"));
+}
+
+#[test]
+fn a_runbook_beside_its_scenario_is_found_in_every_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let story = r#"scenario "idle" schema=1 {
+        why "A person who does nothing and says that all is well."
+        old "1.22.1" workers=1
+        new "1.26.3" workers=1
+        act "runbook" "does-nothing" claims="upgraded"
+        load fresh-per-second=50
+        expect { violates "claim-is-true"; }
+    }"#;
+    let book = "runbook \"does-nothing\" schema=1 {\n    why \"To be found.\"\n    sleep \"10ms\"\n    claims \"upgraded\"\n}\n";
+    std::fs::write(folder.path().join("idle.kdl"), story).unwrap();
+    std::fs::write(folder.path().join("does-nothing.kdl"), book).unwrap();
+
+    for world in ["model", "fake"] {
+        lab().args(["run", "--world", world]).arg(folder.path().join("idle.kdl")).assert().code(0);
+    }
 }
 
 #[test]

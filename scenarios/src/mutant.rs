@@ -56,21 +56,6 @@ impl fmt::Display for Mutant {
     }
 }
 
-/// The same for the model, which needs no stamp.
-#[must_use]
-pub fn fake_defects(mutants: &[Mutant]) -> fake_nginx::machine::Defects {
-    let names = of_fakes(mutants);
-    // Every name is known: a `Mutant` is parsed from the list.
-    fake_nginx::machine::Defects::named(names.iter().map(String::as_str)).unwrap_or_default()
-}
-
-/// The same for an orchestrator in this process.
-#[must_use]
-pub fn orchestrator_defects(mutants: &[Mutant]) -> Defects {
-    let names = of_orchestrator(mutants);
-    Defects::named(names.iter().map(String::as_str))
-}
-
 /// The defects of the fakes among these mutants, as a stamp says them.
 #[must_use]
 pub fn of_fakes(mutants: &[Mutant]) -> Vec<String> {
@@ -87,4 +72,19 @@ pub fn of_orchestrator(mutants: &[Mutant]) -> Vec<String> {
         .iter()
         .filter_map(|mutant| if let Mutant::Orchestrator(name) = mutant { Some(name.clone()) } else { None })
         .collect()
+}
+
+/// The defects of the fakes for the model, which needs no stamp.
+#[must_use]
+pub fn fake_defects(mutants: &[Mutant]) -> fake_nginx::machine::Defects {
+    let names = of_fakes(mutants);
+    // Every name is known: a `Mutant` is parsed from the list.
+    fake_nginx::machine::Defects::named(names.iter().map(String::as_str)).unwrap_or_default()
+}
+
+/// The defects of an orchestrator in this process.
+#[must_use]
+pub fn orchestrator_defects(mutants: &[Mutant]) -> Defects {
+    let names = of_orchestrator(mutants);
+    Defects::named(names.iter().map(String::as_str))
 }

@@ -22,7 +22,7 @@ use crate::{live, trace, verdict};
 
 use arguments::{Arguments, Command};
 use error::LabError;
-use run::{How, Job, Ran};
+use run::{How, Ran};
 use screen::Screen;
 
 /// What to do where no real nginx, or only one, is found.
@@ -65,21 +65,15 @@ fn dispatch(arguments: Arguments) -> Result<u8, LabError> {
 }
 
 fn run_command(arguments: &arguments::Run, screen: &Screen, out: &mut impl Write) -> Result<u8, LabError> {
-    let (worlds, notes) = run::available(arguments.world.kinds(), &live::nginx::releases());
+    let (worlds, mut notes) = run::available(arguments.world.kinds(), &live::nginx::releases());
     if worlds.is_empty() {
         return Err(LabError::NoWorld(notes.join(" ")));
     }
     let scenarios = run::scenarios(&arguments.scenarios)?;
-    let mut jobs = Vec::new();
-    for time in 0..arguments.times {
-        for (called, scenario) in &scenarios {
-            jobs.extend(worlds.iter().map(|&world| Job {
-                scenario: scenario.clone(),
-                called: called.clone(),
-                world,
-                seed: arguments.seed + u64::from(time),
-            }));
-        }
+    let seeds = (0..arguments.times).map(|time| arguments.seed + u64::from(time));
+    let mut jobs = run::jobs(&scenarios, &worlds, seeds);
+    if arguments.world == arguments::Worlds::All {
+        notes.extend(run::leave_out_programs(&mut jobs));
     }
     let how = How { mutants: arguments.mutant.clone(), no_namespaces: arguments.no_namespaces };
     let mut lines = Ok(());

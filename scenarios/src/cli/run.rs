@@ -1,6 +1,6 @@
 //! `oldbin-lab run`, and the heart of the tour: scenarios in worlds, one verdict each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
@@ -75,6 +75,35 @@ fn read(path: &Path) -> Result<String, LabError> {
     fs::read_to_string(path).map_err(|source| LabError::File { path: path.to_owned(), source })
 }
 
+/// Every scenario in every world, once for each seed.
+pub(super) fn jobs(
+    scenarios: &[(String, Scenario)],
+    worlds: &[WorldKind],
+    seeds: impl Iterator<Item = u64>,
+) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for seed in seeds {
+        for (called, scenario) in scenarios {
+            let job = |&world| Job { scenario: scenario.clone(), called: called.clone(), world, seed };
+            jobs.extend(worlds.iter().map(job));
+        }
+    }
+    jobs
+}
+
+/// Takes the runs of programs in the model out, and says so: the model has no programs.
+pub(super) fn leave_out_programs(jobs: &mut Vec<Job>) -> Option<String> {
+    let is_program = |job: &Job| {
+        job.world == WorldKind::Model
+            && job.scenario.acts.iter().any(|act| matches!(act.subject, Subject::Command { .. }))
+    };
+    let names: BTreeSet<_> =
+        jobs.iter().filter(|job| is_program(job)).map(|job| job.scenario.name.clone()).collect();
+    jobs.retain(|job| !is_program(job));
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| format!("World model is left out for {names}: it has no programs."))
+}
+
 /// The worlds that can be run here, and a sentence for each that cannot.
 pub(super) fn available(worlds: &[WorldKind], releases: &[nginx::Found]) -> (Vec<WorldKind>, Vec<String>) {
     let mut notes = Vec::new();
@@ -130,34 +159,39 @@ fn run(job: Job, how: &How, releases: &[nginx::Found]) -> Result<Ran, LabError> 
     if how.no_namespaces {
         replay.push_str(" --no-namespaces");
     }
-    if job.world == WorldKind::Model {
-        return run_in_model(job, how, replay);
-    }
+    let trace = match job.world {
+        WorldKind::Model => run_in_model(&job, how, replay)?,
+        WorldKind::Fake | WorldKind::Real => run_live(&job, how, replay, releases)?,
+    };
+    let verdict = verdict::judge(&job.scenario, &trace);
+    Ok(Ran { scenario: job.scenario, trace, verdict })
+}
+
+fn run_live(job: &Job, how: &How, replay: String, releases: &[nginx::Found]) -> Result<Trace, LabError> {
     let setting = Setting {
         world: job.world,
         releases: releases.to_vec(),
-        runbooks: runbooks(&job)?,
+        runbooks: runbooks(job)?,
         seed: job.seed,
         mutants: how.mutants.clone(),
         isolation: if how.no_namespaces { Isolation::Subreaper } else { Isolation::Best },
         replay,
     };
-    let trace = live::run(&job.scenario, &setting)?;
-    let verdict = verdict::judge(&job.scenario, &trace);
-    Ok(Ran { scenario: job.scenario, trace, verdict })
+    Ok(live::run(&job.scenario, &setting)?)
 }
 
-fn run_in_model(job: Job, how: &How, replay: String) -> Result<Ran, LabError> {
+fn run_in_model(job: &Job, how: &How, replay: String) -> Result<Trace, LabError> {
     let options = Options {
         seed: job.seed,
         nginx_defects: mutant::fake_defects(&how.mutants),
         oldbin_defects: mutant::orchestrator_defects(&how.mutants),
         ..Options::default()
     };
-    let mut trace = model::run(&job.scenario, &mut Seeded::new(job.seed), &options)?;
+    let runbooks = runbooks(job)?;
+    let runbook = |name: &str| runbooks.get(name).cloned();
+    let mut trace = model::run_with(&job.scenario, &runbook, &mut Seeded::new(job.seed), &options)?;
     trace.header.replay = replay;
-    let verdict = verdict::judge(&job.scenario, &trace);
-    Ok(Ran { scenario: job.scenario, trace, verdict })
+    Ok(trace)
 }
 
 /// The runbooks that a scenario names: a file beside the scenario's own, or one of the catalogue.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::run::{self, How, Job};
+use super::run::{self, How};
 use super::{LabError, Screen, arguments::Worlds, names, print_ran};
 use crate::{live, verdict};
 
@@ -20,17 +20,7 @@ pub(super) fn tour(screen: &Screen, out: &mut impl Write) -> Result<u8, LabError
         writeln!(out, "{note}")?;
     }
     out.flush()?;
-    let jobs = scenarios
-        .iter()
-        .flat_map(|(called, scenario)| {
-            worlds.iter().map(move |&world| Job {
-                scenario: scenario.clone(),
-                called: called.clone(),
-                world,
-                seed: 1,
-            })
-        })
-        .collect();
+    let jobs = run::jobs(&scenarios, &worlds, std::iter::once(1));
     let ran = run::run_all(jobs, &How::default(), None, |_| ())?;
     print_ran(&ran, screen, out)?;
     let canaries = ran.iter().filter(|ran| !ran.scenario.expect.violates.is_empty());
