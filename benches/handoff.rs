@@ -1,5 +1,6 @@
-//! The handoff, by three procedures, on the fake and on real nginx where one is found: from the first USR2 to
-//! the old master's end. The floor is the bare signals of the same run; `oldbin-lab bench` prints the ratios.
+//! The handoff on the fake and on real nginx where one is found, by different procedures: from USR2 to the first
+//! answer of the new generation, the whole upgrade, and the way back. The floor is the bare signals of the same
+//! run; `oldbin-lab bench` prints the ratios.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends here")]
 
 use std::process::ExitCode;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use scenarios::catalogue;
-use scenarios::handoff::Handoff;
+use scenarios::handoff::{Span, spans};
 use scenarios::live::{self, Isolation, Setting, nginx};
 use scenarios::scenario::{Scenario, Subject, WorldKind};
 
@@ -39,17 +40,21 @@ fn main() -> ExitCode {
 fn handoff(criterion: &mut Criterion, world: WorldKind, name: &str, releases: &[nginx::Found]) {
     let scenario = catalogue::scenario(name).unwrap().unwrap();
     let setting = setting(world, &scenario, releases);
-    let procedure = name.trim_start_matches("handoff-by-");
-    criterion.bench_function(&format!("handoff/{world}/{procedure}"), |bencher| {
-        bencher.iter_custom(|times| {
-            let one = |_| {
-                let trace = live::run(&scenario, &setting).unwrap();
-                let handoff = Handoff::of(&trace).expect("an upgrade that ends has a handoff");
-                Duration::from_micros(handoff.handoff_us)
-            };
-            (0..times).map(one).sum()
+    let (kind, procedure) = name.split_once("-by-").unwrap();
+    let measured: &[Span] =
+        if kind == "rollback" { &[Span::Rollback] } else { &[Span::FirstAnswer, Span::Upgrade] };
+    for &span in measured {
+        criterion.bench_function(&format!("{}/{world}/{procedure}", span.name()), |bencher| {
+            bencher.iter_custom(|times| {
+                let one = |_| {
+                    let trace = live::run(&scenario, &setting).unwrap();
+                    let us = spans(&trace).get(&span).copied();
+                    Duration::from_micros(us.expect("a procedure that ends well shows its spans"))
+                };
+                (0..times).map(one).sum()
+            });
         });
-    });
+    }
 }
 
 fn setting(world: WorldKind, scenario: &Scenario, releases: &[nginx::Found]) -> Setting {

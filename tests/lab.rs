@@ -145,8 +145,8 @@ fn the_short_help_names_every_command() {
       run          Run scenarios and print their verdicts
       list         List the scenarios, the runbooks and the nginx releases that were found
       report       Print the verdict and the report of a trace that `run --trace` wrote
-      bench        Measure the handoff: orchestrator, bare signals and nginx's own `make upgrade`, in
-                   turns
+      bench        Measure upgrade and rollback: orchestrator, bare signals and nginx's own `make
+                   upgrade`, in turns
       completions  Print a completion script for a shell
       help         Print this message or the help of the given subcommand(s)
 

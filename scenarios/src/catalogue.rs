@@ -32,14 +32,21 @@ pub const SCENARIOS: &[Entry] = entries!["catalogue":
     "canary-no-wait-script-loses-requests",
 ];
 
-/// The scenarios that measure the handoff: the same upgrade by different procedures.
-pub const HANDOFFS: &[Entry] =
-    entries!["handoff": "handoff-by-orchestrator", "handoff-by-bare-signals", "handoff-by-make-upgrade"];
+/// The scenarios that measure the handoff: the same upgrade, and the same way back, by different procedures.
+pub const HANDOFFS: &[Entry] = entries!["handoff":
+    "handoff-by-orchestrator",
+    "handoff-by-bare-signals",
+    "handoff-by-make-upgrade",
+    "rollback-by-orchestrator",
+    "rollback-by-bare-signals",
+];
 
 /// Every runbook.
 pub const RUNBOOKS: &[Entry] = entries!["runbooks":
     "alpine-init-upgrade",
     "bare-signals",
+    "bare-signals-back",
+    "bare-signals-to-winch",
     "debian-init-upgrade",
     "documented-upgrade",
     "make-upgrade",

@@ -53,7 +53,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         scenario: Option<String>,
     },
-    /// Measure the handoff: orchestrator, bare signals and nginx's own `make upgrade`, in turns
+    /// Measure upgrade and rollback: orchestrator, bare signals and nginx's own `make upgrade`, in turns
     Bench(Bench),
     /// Print a completion script for a shell
     Completions {

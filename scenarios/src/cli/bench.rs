@@ -1,8 +1,7 @@
-//! `oldbin-lab bench`: how long the handoff takes, by three procedures in turns.
+//! `oldbin-lab bench`: how long the parts of a handoff take, by different procedures in turns.
 //!
-//! The machine may be noisy, so the three run one after the other in every round, and the figure to trust is
-//! the ratio to the bare signals of the same run. Times are read from the traces: from the first USR2 that
-//! the old master logged to the old master's end.
+//! The machine may be noisy, so the procedures run one after the other in every round, and the figure to trust is
+//! the ratio to the bare signals of the same run. Times are read from the traces: see [`Span`].
 //!
 //! # Units
 //! Milliseconds; the trace's clock has microseconds.
@@ -16,22 +15,31 @@ use serde_json::json;
 use super::run::{self, How, Job, Ran};
 use super::{LabError, Screen, arguments};
 use crate::catalogue;
-use crate::handoff::Handoff;
+use crate::handoff::{Span, spans};
 use crate::live::nginx;
 use crate::scenario::WorldKind;
 use crate::trace::What;
 
 /// The procedure that the others are compared with.
-const FLOOR: &str = "handoff-by-bare-signals";
+const FLOOR: &str = "bare-signals";
 
-/// The times of one procedure in one world.
+/// One span of one procedure in one world.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    world: WorldKind,
+    span: Span,
+    procedure: String,
+}
+
+/// What was measured of it.
 #[derive(Debug, Default)]
 struct Times {
     releases: String,
-    handoff_ms: Vec<f64>,
-    before_ms: Vec<f64>,
+    ms: Vec<f64>,
     lost: usize,
 }
+
+type Measured = BTreeMap<Row, Times>;
 
 /// Runs every procedure as often as asked and prints what it took.
 pub(super) fn bench(
@@ -64,7 +72,7 @@ pub(super) fn bench(
         writeln!(out, "\n{}", as_table(&measured, screen))?;
         writeln!(
             out,
-            "\nhandoff: from the first USR2 to the old master's end. before: what the procedure did until then."
+            "\nratio: to the bare signals of the same run. USR2 and HUP are those that the old master got."
         )?;
     }
     Ok(crate::verdict::exit_code(ran.iter().map(|ran| &ran.verdict)))
@@ -76,17 +84,19 @@ fn live_only(worlds: arguments::Worlds) -> &'static [WorldKind] {
     kinds.strip_prefix(&[WorldKind::Model]).unwrap_or(kinds)
 }
 
-fn measure(ran: &[Ran]) -> BTreeMap<(WorldKind, String), Times> {
-    let mut all: BTreeMap<_, Times> = BTreeMap::new();
+fn measure(ran: &[Ran]) -> Measured {
+    let mut all = Measured::new();
     for ran in ran {
         let header = &ran.trace.header;
-        let times = all.entry((header.world, header.scenario.clone())).or_default();
-        times.releases = format!("{} → {}", header.old, header.new);
-        if let Some(handoff) = Handoff::of(&ran.trace) {
-            times.before_ms.push(in_ms(handoff.before_us));
-            times.handoff_ms.push(in_ms(handoff.handoff_us));
+        let procedure = header.scenario.split_once("-by-").map_or("", |(_, procedure)| procedure);
+        let lost = ran.trace.select(lost).count();
+        for (span, us) in spans(&ran.trace) {
+            let row = Row { world: header.world, span, procedure: procedure.to_owned() };
+            let times = all.entry(row).or_default();
+            times.releases = format!("{} → {}", header.old, header.new);
+            times.ms.push(in_ms(us));
+            times.lost += lost;
         }
-        times.lost += ran.trace.select(lost).count();
     }
     all
 }
@@ -106,62 +116,62 @@ fn spread(values: &[f64]) -> Option<(f64, f64, f64)> {
     Some((*sorted.first()?, sorted[sorted.len() / 2], *sorted.last()?))
 }
 
-/// The median of one procedure over the median of the floor, in the same world.
-fn ratio(all: &BTreeMap<(WorldKind, String), Times>, world: WorldKind, times: &Times) -> Option<f64> {
-    let floor = all.get(&(world, FLOOR.to_owned()))?;
-    Some(spread(&times.handoff_ms)?.1 / spread(&floor.handoff_ms)?.1)
+/// The median of one procedure over the median of the floor, for the same span in the same world.
+fn ratio(all: &Measured, row: &Row) -> Option<f64> {
+    let floor = all.get(&Row { procedure: FLOOR.to_owned(), ..row.clone() })?;
+    Some(spread(&all.get(row)?.ms)?.1 / spread(&floor.ms)?.1)
 }
 
-fn as_table(all: &BTreeMap<(WorldKind, String), Times>, screen: &Screen) -> Table {
+fn as_table(all: &Measured, screen: &Screen) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).force_no_tty();
     if let Some(width) = screen.width {
         table.set_width(width);
     }
     table.set_header([
+        "from → to",
         "procedure",
         "world",
         "releases",
         "runs",
-        "handoff ms (min median max)",
+        "ms (min median max)",
         "ratio",
-        "before ms (median)",
         "lost",
     ]);
-    for ((world, name), times) in all {
-        let handoff = spread(&times.handoff_ms)
-            .map_or("never ended".into(), |(min, median, max)| format!("{min:.1} {median:.1} {max:.1}"));
+    for (row, times) in all {
+        let spread = spread(&times.ms)
+            .map_or_else(String::new, |(min, median, max)| format!("{min:.1} {median:.1} {max:.1}"));
         let cells = [
-            name.trim_start_matches("handoff-by-").to_owned(),
-            world.to_string(),
+            row.span.to_string(),
+            row.procedure.clone(),
+            row.world.to_string(),
             times.releases.clone(),
-            times.handoff_ms.len().to_string(),
-            handoff,
-            ratio(all, *world, times).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
-            spread(&times.before_ms).map_or_else(String::new, |(_, median, _)| format!("{median:.1}")),
+            times.ms.len().to_string(),
+            spread,
+            ratio(all, row).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
             times.lost.to_string(),
         ];
         table.add_row(cells.map(Cell::new));
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if index >= 3 {
+        if index >= 4 {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table
 }
 
-fn as_json(rounds: u32, all: &BTreeMap<(WorldKind, String), Times>) -> serde_json::Value {
-    let procedures: Vec<_> = all
+fn as_json(rounds: u32, all: &Measured) -> serde_json::Value {
+    let spans: Vec<_> = all
         .iter()
-        .map(|((world, name), times)| {
+        .map(|(row, times)| {
             json!({
-                "procedure": name.trim_start_matches("handoff-by-"), "world": world, "releases": times.releases,
-                "handoff_ms": times.handoff_ms, "before_ms": times.before_ms, "lost": times.lost,
-                "ratio_to_bare_signals": ratio(all, *world, times),
+                "span": row.span.name(), "procedure": row.procedure, "world": row.world,
+                "releases": times.releases, "ms": times.ms, "lost": times.lost,
+                "ratio_to_bare_signals": ratio(all, row),
             })
         })
         .collect();
-    json!({ "schema": 1, "rounds": rounds, "procedures": procedures })
+    json!({ "schema": 2, "rounds": rounds, "spans": spans })
 }
