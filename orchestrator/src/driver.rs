@@ -79,6 +79,7 @@ fn act(
     now_us: u64,
     watch: &mut impl FnMut(u64, Event<'_>),
 ) -> Result<Memory, HostError> {
+    let acted = intent.defects.announces_late.then(|| host.act(&action));
     if let Err(error) = host.save(&next) {
         crashed(&error)?;
         watch(now_us, Event::JournalFailed(&error));
@@ -89,8 +90,7 @@ fn act(
     if next.phase != memory.phase {
         watch(now_us, Event::Entered(&next));
     }
-    let _ = intent;
-    match host.act(&action) {
+    match acted.unwrap_or_else(|| host.act(&action)) {
         Ok(true) => {
             watch(now_us, Event::Acted(&action));
             Ok(next)

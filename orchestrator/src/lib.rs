@@ -19,6 +19,8 @@ pub mod journal;
 pub mod machine;
 pub mod preflight;
 mod refusal;
+pub mod rehearsal;
 
 pub use exit_code::ExitCode;
 pub use refusal::Refusal;
+pub use rehearsal::Rehearsal;

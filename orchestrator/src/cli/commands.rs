@@ -16,28 +16,29 @@ use crate::driver::drive;
 use crate::host::linux::{Linux, boot, now_us};
 use crate::host::{HostError, Traced};
 use crate::journal::{Entry, Journal, JournalError};
-use crate::machine::{Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, StuckState};
+use crate::machine::{Goal, Intent, Memory, Options, Outcome, Phase, Plan, StuckState};
 use crate::preflight::{Request, prepare, unstage};
 use crate::refusal::Refusal;
+use crate::rehearsal::{Rehearsal, Rehearsed};
 
 /// Carries out one command and says how it went.
-pub(super) fn run(arguments: Arguments, defects: Defects) -> ExitCode {
+pub(super) fn run(arguments: Arguments, rehearsal: Rehearsal) -> ExitCode {
     let began_us = now_us();
     let (common, report) = match arguments.command {
         Command::Upgrade(asked) => {
-            let report = upgrade(&asked, began_us, defects);
+            let report = upgrade(&asked, began_us, rehearsal);
             (asked.common, report)
         }
         Command::Rollback(asked) => {
-            let report = rollback(&asked, began_us, defects);
+            let report = rollback(&asked, began_us, rehearsal);
             (asked.common, report)
         }
         Command::Commit(Resume { common }) => {
-            let report = commit(&common, began_us, defects);
+            let report = commit(&common, began_us, rehearsal);
             (common, report)
         }
         Command::Recover(Resume { common }) => {
-            let report = recover(&common, began_us, defects);
+            let report = recover(&common, began_us, rehearsal);
             (common, report)
         }
         Command::Status(Resume { common }) => {
@@ -61,7 +62,7 @@ pub(super) fn run(arguments: Arguments, defects: Defects) -> ExitCode {
     report.code
 }
 
-fn upgrade(asked: &Upgrade, began_us: u64, defects: Defects) -> Result<Report, Refusal> {
+fn upgrade(asked: &Upgrade, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (running, pid_file) = discover::find(asked.common.pid_file.as_deref())?;
     let mut journal = Journal::of(&asked.common.state_dir, &pid_file);
     if !asked.dry_run {
@@ -80,7 +81,7 @@ fn upgrade(asked: &Upgrade, began_us: u64, defects: Defects) -> Result<Report, R
     }
     reserve(&journal, &plan)?;
     let wanted = if asked.hold { Outcome::Held } else { Outcome::Upgraded };
-    let run = Run { goal: Goal::Forward, wanted, began_us, defects };
+    let run = Run { goal: Goal::Forward, wanted, began_us, rehearsal };
     run.drive(plan, Memory::new(), journal, &asked.common)
 }
 
@@ -149,12 +150,12 @@ fn find_entry(common: &Common, what: &'static str) -> Result<(Journal, Entry), R
     Ok((journal, entry))
 }
 
-fn commit(common: &Common, began_us: u64, defects: Defects) -> Result<Report, Refusal> {
+fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry) = find_entry(common, "commit")?;
     this_boot(&entry, "commit")?;
     match entry.memory.phase {
         Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing => {
-            let run = Run { goal: Goal::Commit, wanted: Outcome::Upgraded, began_us, defects };
+            let run = Run { goal: Goal::Commit, wanted: Outcome::Upgraded, began_us, rehearsal };
             run.drive(entry.plan, entry.memory, journal, common)
         }
         Phase::Planned | Phase::Installing | Phase::Changing | Phase::Back | Phase::Finished(_) => {
@@ -164,7 +165,7 @@ fn commit(common: &Common, began_us: u64, defects: Defects) -> Result<Report, Re
     }
 }
 
-fn recover(common: &Common, began_us: u64, defects: Defects) -> Result<Report, Refusal> {
+fn recover(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry) = find_entry(common, "recover")?;
     let entry = unstuck(entry);
     if entry.memory.is_finished() {
@@ -172,16 +173,16 @@ fn recover(common: &Common, began_us: u64, defects: Defects) -> Result<Report, R
         return Err(Refusal::NothingToDo { what: "recover", why });
     }
     this_boot(&entry, "recover")?;
-    let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, defects };
+    let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
     run.drive(entry.plan, entry.memory, journal, common)
 }
 
-fn rollback(asked: &Rollback, began_us: u64, defects: Defects) -> Result<Report, Refusal> {
+fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry) = find_entry(&asked.common, "roll back")?;
     let entry = unstuck(entry);
     let is_upgraded = entry.memory.phase == Phase::Finished(Outcome::Upgraded);
     if is_upgraded && !entry.plan.options.is_way_back {
-        return upgrade_back(asked, journal, &entry.plan, began_us, defects);
+        return upgrade_back(asked, journal, &entry.plan, began_us, rehearsal);
     }
     if entry.memory.is_finished() {
         let why = "the old binary serves already".to_owned();
@@ -190,10 +191,10 @@ fn rollback(asked: &Rollback, began_us: u64, defects: Defects) -> Result<Report,
     this_boot(&entry, "roll back")?;
     // A way back that was killed goes on: it is this very direction.
     if entry.plan.options.is_way_back {
-        let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, defects };
+        let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
         return run.drive(entry.plan, entry.memory, journal, &asked.common);
     }
-    let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, defects };
+    let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, rehearsal };
     run.drive(entry.plan, entry.memory, journal, &asked.common)
 }
 
@@ -219,7 +220,7 @@ fn upgrade_back(
     journal: Journal,
     done: &Plan,
     began_us: u64,
-    defects: Defects,
+    rehearsal: Rehearsal,
 ) -> Result<Report, Refusal> {
     let (running, pid_file) = discover::find(Some(&done.pid_file))?;
     let request = Request {
@@ -230,7 +231,7 @@ fn upgrade_back(
     };
     let plan = prepare(&running, &pid_file, &request)?;
     reserve(&journal, &plan)?;
-    let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, defects };
+    let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
     run.drive(plan, Memory::new(), journal, &asked.common)
 }
 
@@ -266,14 +267,15 @@ struct Run {
     goal: Goal,
     wanted: Outcome,
     began_us: u64,
-    defects: Defects,
+    rehearsal: Rehearsal,
 }
 
 impl Run {
     fn drive(self, plan: Plan, memory: Memory, journal: Journal, common: &Common) -> Result<Report, Refusal> {
         let trace = open_trace(common.trace.as_deref())?;
-        let mut host = Traced::new(Linux::new(plan.clone(), journal), trace);
-        let intent = Intent { goal: self.goal, plan, defects: self.defects };
+        let Rehearsal { defects, beside } = self.rehearsal;
+        let mut host = Rehearsed::new(Traced::new(Linux::new(plan.clone(), journal), trace), beside);
+        let intent = Intent { goal: self.goal, plan, defects };
         let mut progress = Progress::new(&intent.plan);
         let ended = drive(&mut host, &intent, memory, |now_us, event| progress.tell(now_us, &event));
         let plan = &intent.plan;

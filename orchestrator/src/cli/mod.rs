@@ -7,11 +7,12 @@ mod result;
 mod status;
 
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::machine::Defects;
+use crate::Rehearsal;
 use arguments::Arguments;
 
 /// Runs `oldbin` with this process's arguments.
@@ -23,16 +24,18 @@ pub fn main() -> ExitCode {
 /// Runs `oldbin` with `argv` (the program's name first), so that the laboratory can be `oldbin` too.
 #[must_use]
 pub fn main_from(argv: Vec<OsString>) -> ExitCode {
-    main_from_with(argv, Defects::default())
+    rehearse(argv, Rehearsal::default())
 }
 
-/// Runs `oldbin` with a deliberate mistake in its machine, for mutant tests.
+/// Runs `oldbin` as the laboratory does: with somebody beside its calls, or with deliberate mistakes.
 #[must_use]
-pub fn main_from_with(argv: Vec<OsString>, defects: Defects) -> ExitCode {
+pub fn rehearse(argv: Vec<OsString>, rehearsal: Rehearsal) -> ExitCode {
     match Arguments::try_parse_from(argv) {
-        Ok(arguments) => std::panic::catch_unwind(|| commands::run(arguments, defects))
-            .unwrap_or(crate::ExitCode::Bug)
-            .into(),
+        Ok(arguments) => {
+            // Whatever a panic leaves half-done in here ends with the process.
+            let run = AssertUnwindSafe(|| commands::run(arguments, rehearsal));
+            std::panic::catch_unwind(run).unwrap_or(crate::ExitCode::Bug).into()
+        }
         Err(error) => {
             let _ = error.print();
             if error.use_stderr() { crate::ExitCode::Usage.into() } else { ExitCode::SUCCESS }

@@ -98,16 +98,19 @@ pub struct Defects {
     pub retires_before_reviving: bool,
     /// Leaves workers without a master alone.
     pub ignores_orphans: bool,
+    /// Acts first and writes its journal afterwards.
+    pub announces_late: bool,
 }
 
 impl Defects {
     /// The name of every defect.
-    pub const NAMES: [&str; 5] = [
+    pub const NAMES: [&str; 6] = [
         "quits-without-looking",
         "always-sends-hup",
         "forgets-the-file",
         "retires-before-reviving",
         "ignores-orphans",
+        "announces-late",
     ];
 
     /// The defects with these names; names that are none are passed over.
@@ -121,6 +124,7 @@ impl Defects {
                 "forgets-the-file" => defects.forgets_the_file = true,
                 "retires-before-reviving" => defects.retires_before_reviving = true,
                 "ignores-orphans" => defects.ignores_orphans = true,
+                "announces-late" => defects.announces_late = true,
                 _ => {}
             }
         }

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::process::ExitCode;
 
+use orchestrator::Rehearsal;
 use orchestrator::machine::Defects;
 
 use crate::mutant::Mutant;
@@ -113,7 +114,7 @@ pub fn run_if_agent() -> Option<ExitCode> {
             let names = arguments.next()?;
             let defects = Defects::named(names.to_str()?.split(','));
             let argv = std::iter::once("oldbin".into()).chain(arguments).collect();
-            Some(orchestrator::cli::main_from_with(argv, defects))
+            Some(orchestrator::cli::rehearse(argv, Rehearsal::with_defects(defects)))
         }
         _ => None,
     }
