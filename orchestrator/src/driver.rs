@@ -6,7 +6,7 @@
 use crate::host::{Host, HostError, HostExt};
 use crate::machine::{
     Action, Decision, FileId, Intent, Memory, Observation, Outcome, Phase, Plan, Probes, Process, Side,
-    Signal, Waiting, decide, failed, find_new_master, looks,
+    Signal, Waiting, decide, failed, find_new_master, find_new_master_alone, looks,
 };
 
 /// What somebody who watches the run is told.
@@ -134,7 +134,7 @@ fn crashed(error: &HostError) -> Result<(), HostError> {
     }
 }
 
-/// One look at the world: at most eight calls, in this order.
+/// One look at the world: at most nine calls, in this order.
 ///
 /// The pid files come before the generations: if a master has acted on a signal by the time that it is seen
 /// asleep, what was read before may be older, and the machine looks again; the other way round it would take
@@ -155,22 +155,25 @@ pub fn observe(
     let binary = host.binary()?;
     let listeners = |is_asked: bool| is_asked.then_some(plan.listeners.as_slice());
     let old = host.generation(&plan.old, listeners(needs.audits_old))?;
-    let new = match find_new_master(plan, memory, old.as_ref(), pid_file) {
+    let mut new = match find_new_master(plan, memory, old.as_ref(), pid_file) {
         Some(new) => host.generation(new, listeners(needs.audits_new))?,
         None => None,
     };
     // Only a master's death makes orphans, and looking for them reads all of /proc.
-    let orphans = if needs.finds_orphans && (old.is_none() || new.is_none()) {
+    let is_one_gone = needs.finds_orphans && (old.is_none() || new.is_none());
+    let are_both_gone = old.is_none() && new.is_none();
+    let mut orphans = Vec::new();
+    if is_one_gone || are_both_gone {
         let known = memory.new_workers.iter().chain(&memory.old_workers).cloned().collect();
+        orphans = host.orphans(plan.new_file, kin(plan), &plan.listeners, known)?;
+        if let Some(alone) = find_new_master_alone(plan, &orphans, pid_file).filter(|_| are_both_gone) {
+            new = host.generation(alone, listeners(needs.audits_new))?;
+        }
         let is_master = |process: &Process| {
             old.iter().chain(&new).any(|one| one.master.identity.is_same_process(&process.identity))
         };
-        let mut orphans = host.orphans(plan.new_file, kin(plan), &plan.listeners, known)?;
         orphans.retain(|process| !is_master(process));
-        orphans
-    } else {
-        Vec::new()
-    };
+    }
     let seen =
         Observation { is_interrupted, pid_file, oldbin, binary, old, new, orphans, probes: Probes::Unasked };
     Ok((now_us, seen))

@@ -119,7 +119,8 @@ fn ctrl_c_rolls_back_before_the_commit_point_and_not_behind_it() {
 fn a_full_disk_turns_back_and_does_not_stop_the_way_back() {
     for saves in 0..4 {
         let mut world = World::new(Fault::JournalFailsAfter(saves), 1);
-        assert_eq!(run(&mut world, Goal::Forward, 50), Outcome::RolledBack, "after {saves}");
+        let outcome = if saves == 0 { Outcome::Refused } else { Outcome::RolledBack };
+        assert_eq!(run(&mut world, Goal::Forward, 50), outcome, "after {saves}");
         assert!(world.is_rolled_back() && !world.is_deaf, "after {saves}");
     }
 }

@@ -427,5 +427,5 @@ fn workers_counted_in_the_middle_of_a_reload_are_not_waited_for_on_the_way_back(
     assert!(matches!(done, Decision::Finished(Outcome::RolledBack, _)), "{done:?}");
     seen.old.as_mut().unwrap().children.push(process(105, OLD, Title::Master));
     let more = decide(&intent, &winched(Phase::Back), &seen, 10);
-    assert!(matches!(more, Decision::Wait { .. }), "one more is being forked: {more:?}");
+    assert!(matches!(more, Decision::Act(Action::Note, _)), "one more is being forked: {more:?}");
 }

@@ -14,7 +14,7 @@ fn a_journal_cut_in_half_is_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path());
     assert!(journal.read().unwrap().is_none());
-    fs::write(journal.path(), "{\"schema\":1,\"boot\":\"a").unwrap();
+    fs::write(journal.path(), "{\"schema\":2,\"boot\":\"a").unwrap();
     let error = journal.read().unwrap_err();
     assert!(matches!(error, JournalError::Broken { .. }), "{error}");
     assert!(error.to_string().contains("journal.json"));
@@ -24,7 +24,7 @@ fn a_journal_cut_in_half_is_an_error_that_names_the_file() {
 fn a_journal_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path());
-    fs::write(journal.path(), "{\"schema\":2,\"more\":true}").unwrap();
+    fs::write(journal.path(), "{\"schema\":1,\"more\":true}").unwrap();
     assert!(matches!(journal.read().unwrap_err(), JournalError::Schema { found: 2, .. }));
 }
 

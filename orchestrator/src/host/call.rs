@@ -25,7 +25,8 @@ pub enum Call {
     /// Which workers run without a master: any that executes the new file, any that executes one of its kin
     /// and holds one of these listening sockets, and the known ones that live?
     ///
-    /// A process right after its fork, with its master's title still, is among them if it holds a socket.
+    /// A process right after its fork, with its master's title still, is among them if it holds a socket; so is a
+    /// new binary that still loads.
     FindOrphans {
         /// The new file.
         new: FileId,

@@ -6,20 +6,19 @@
 
 use super::commit::end_orphans;
 use super::decide::Turn;
-use super::forward::{look_again, retire, signal};
+use super::forward::{look_again, no_master, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, RETIRE_DRAIN_MS, REVIVE_MS_MAX,
-    Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    ASLEEP_MS_MAX, Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, RETIRE_DRAIN_MS,
+    REVIVE_MS_MAX, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
 /// One step back.
 pub(super) fn back(turn: &Turn<'_>) -> Decision {
     let Turn { intent, memory, seen, .. } = *turn;
-    let is_untouched =
-        seen.binary == Some(intent.plan.binary_before) && intent.plan.binary_before != intent.plan.new_file;
+    let is_what_runs = seen.binary.is_some() && seen.binary == intent.plan.old.exe;
     let is_restored =
-        seen.binary == Some(intent.plan.old_file) || is_untouched || intent.defects.forgets_the_file;
+        seen.binary == Some(intent.plan.old_file) || is_what_runs || intent.defects.forgets_the_file;
     let Some(old) = &seen.old else { return without_old(turn) };
     if !is_restored && memory.tries < TRIES_MAX {
         return Decision::Act(Action::Replace(Side::Old), memory.tried());
@@ -69,12 +68,11 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     if let Some(decision) = end_orphans_gently(turn, old) {
         return decision;
     }
+    let stuck = |state| turn.finish(Outcome::Stuck(state));
     let is_changing = |child: &super::Process| matches!(child.title, Title::Master | Title::Other);
     if old.children.iter().any(is_changing) {
-        if turn.is_over(2 * PID_FILE_MS_MAX + RETIRE_DRAIN_MS) {
-            return turn.finish(Outcome::Stuck(StuckState::NewGenerationStays));
-        }
-        return turn.wait(look_again(turn), Waiting::NewMaster);
+        let patience = turn.patience(RETIRE_DRAIN_MS, Waiting::NewMaster);
+        return patience.unwrap_or_else(|| stuck(StuckState::NewGenerationStays));
     }
     let is_named = seen.pid_file == PidFile::Pid(old.master.identity.pid);
     let is_clean = matches!(seen.oldbin, PidFile::Absent) || seen.oldbin == intent.plan.oldbin_before;
@@ -82,97 +80,108 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
         let is_stray = seen.pid_file == PidFile::Absent
             && seen.oldbin == PidFile::Pid(old.master.identity.pid)
             && old.is_asleep;
-        if is_stray && turn.is_over(PID_FILE_MS_MAX) && memory.tries < 2 * TRIES_MAX {
+        if let Some(decision) = turn.patience(PID_FILE_MS_MAX, Waiting::PidFile) {
+            return decision;
+        }
+        if is_stray && memory.tries < 2 * TRIES_MAX {
             return Decision::Act(Action::RenameOldbinBack, memory.tried());
         }
-        if turn.is_over(2 * PID_FILE_MS_MAX + RETIRE_DRAIN_MS) {
-            return turn.finish(Outcome::Stuck(StuckState::PidFileWrong));
-        }
-        return turn.wait(look_again(turn).min(turn.after(PID_FILE_MS_MAX)), Waiting::PidFile);
+        let patience = turn.patience(2 * PID_FILE_MS_MAX, Waiting::PidFile);
+        return patience.unwrap_or_else(|| stuck(StuckState::PidFileWrong));
     }
     if !old.is_asleep {
         return turn.wait(look_again(turn), Waiting::OldMasterAsleep);
     }
-    revive(turn, old).unwrap_or_else(|| turn.finish(Outcome::RolledBack))
+    revive(turn, old).or_else(|| thin_out(turn, old)).unwrap_or_else(|| turn.finish(Outcome::RolledBack))
 }
 
 /// Orphans go once the old workers are there to take over; if these never come, the orphans stay.
 fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
-    if !is_enough(turn, old, serving(turn, old)) && !turn.is_over(REVIVE_MS_MAX) {
+    if !is_enough(turn, old, serving(turn, old)) {
         return None;
     }
     end_orphans(turn, old, StuckState::NewGenerationStays)
 }
 
-/// Brings the old workers back if they are not there. `None`: they are.
+/// Brings the old workers back if they are not there. `None`: they are, and nothing is on its way to their master.
 ///
 /// HUP goes only to a master that has acted on WINCH (none of the workers from before still accepts), sleeps
 /// with nothing pending, and has no fresh worker: so a HUP that was lost is repeated, and one that was not is
 /// never doubled. A HUP that arrives together with WINCH would let nginx drain the workers that it starts.
 fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
-    let Turn { memory, intent, .. } = *turn;
-    let hup = || {
-        let memory =
-            Memory { hupped_ms: Some(turn.now_ms), hups: memory.hups.saturating_add(1), ..memory.clone() };
-        Some(signal(&old.master.identity, Signal::Hup, memory))
-    };
-    if intent.defects.always_sends_hup && memory.hups == 0 {
-        return hup();
-    }
-    let Some(winched_ms) = memory.winched_ms else {
-        if is_enough(turn, old, old.workers().count()) {
-            return None;
-        }
-        // A worker that crashed is forked again at once; nginx needs no help.
-        return give_up_or_wait(turn, turn.after(REVIVE_MS_MAX));
-    };
+    let memory = turn.memory;
     let serving = serving(turn, old);
-    // Workers that are there and long overdue with their sockets are as good as they will get.
-    let is_overdue = turn.now_ms >= memory.hupped_ms.unwrap_or(memory.since_ms) + REVIVE_MS_MAX;
-    if is_enough(turn, old, serving) && (old.accepts_everywhere() || is_overdue) {
-        return None;
+    if is_enough(turn, old, serving) {
+        // Workers that are there and long overdue with their sockets are as good as they will get.
+        let is_served = memory.winched_ms.is_none() || old.accepts_everywhere();
+        return if is_served { None } else { turn.patience(REVIVE_MS_MAX, Waiting::OldWorkersBack) };
     }
-    let is_lingering = old.workers().any(|worker| is_from_before(memory, worker));
-    let linger_until_ms = winched_ms.saturating_add(TITLE_MS_MAX);
-    if is_lingering && turn.now_ms < linger_until_ms {
-        return Some(turn.wait(linger_until_ms, Waiting::OldWorkersStop));
+    if let Some(winched_ms) = memory.winched_ms {
+        let is_lingering = old.workers().any(|worker| is_from_before(memory, worker));
+        let linger_until_ms = winched_ms.saturating_add(TITLE_MS_MAX);
+        if is_lingering && turn.now_ms < linger_until_ms {
+            return Some(turn.wait(linger_until_ms, Waiting::OldWorkersStop));
+        }
+        // With the new master gone, nginx restarts its workers in the very wake-up that reaps it.
+        let again_ms = memory.hupped_ms.map_or(0, |at| at.saturating_add(TITLE_MS_MAX));
+        if serving == 0 && old.is_asleep && turn.now_ms < again_ms {
+            return Some(turn.wait(again_ms, Waiting::OldWorkersBack));
+        }
+        if serving == 0 && old.is_asleep && memory.hups < TRIES_MAX {
+            return Some(hup(turn, old));
+        }
     }
-    if serving > 0 {
-        let since_ms = memory.hupped_ms.unwrap_or(memory.since_ms);
-        return give_up_or_wait(turn, since_ms.saturating_add(REVIVE_MS_MAX));
-    }
-    if !old.is_asleep {
-        return Some(turn.wait(look_again(turn), Waiting::OldMasterAsleep));
-    }
-    // With the new master gone, nginx restarts its workers in the very wake-up that reaps it.
-    let again_ms = memory.hupped_ms.map_or(0, |at| at.saturating_add(TITLE_MS_MAX));
-    if turn.now_ms < again_ms {
-        return Some(turn.wait(again_ms, Waiting::OldWorkersBack));
-    }
-    if memory.hups < TRIES_MAX {
-        return hup();
-    }
-    Some(turn.finish(Outcome::Stuck(StuckState::OldWorkersMissing)))
+    let (for_ms, why) = match old.is_asleep {
+        // A worker that was told to go by another hand is forked again when it has drained.
+        true if old.draining() > 0 => (RETIRE_DRAIN_MS, Waiting::OldWorkersBack),
+        true => (REVIVE_MS_MAX, Waiting::OldWorkersBack),
+        false => (ASLEEP_MS_MAX, Waiting::OldMasterAsleep),
+    };
+    let patience = turn.patience(for_ms, why);
+    Some(patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::OldWorkersMissing))))
 }
 
-/// How many old workers serve. After WINCH those from before count only if all of them had time to hear of
-/// it and none has: then WINCH was never sent.
+/// HUP, sent while the new master lives, if it did: without it nginx has started workers by itself.
+fn hup(turn: &Turn<'_>, old: &Generation) -> Decision {
+    let memory = turn.memory;
+    let hups = memory.hups.saturating_add(1);
+    let hupped = Memory { hupped_ms: Some(turn.now_ms), hups, missing_ms: None, ..memory.clone() };
+    retire(old, Signal::Hup, turn.seen.new.as_ref(), hupped)
+}
+
+/// Twice as many workers as before serve if the new master died while HUP was on its way, so that nginx has
+/// started them and HUP once more. A reload, with no new binary, leaves the right number.
+fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
+    let Turn { memory, intent, .. } = *turn;
+    let before = match memory.old_workers.len() {
+        0 => usize::from(intent.plan.old_workers),
+        counted => counted,
+    };
+    let is_crowded = old.workers().count() > before.max(usize::from(intent.plan.new_workers));
+    if !is_crowded || memory.hups >= 2 * TRIES_MAX || intent.defects.leaves_doubled_workers {
+        return None;
+    }
+    let patience = turn.patience(TITLE_MS_MAX, Waiting::OldWorkersStop);
+    Some(patience.unwrap_or_else(|| hup(turn, old)))
+}
+
+/// How many old workers serve. After WINCH those from before count only if one of them has not heard of it
+/// though there was time: then WINCH was never sent.
 fn serving(turn: &Turn<'_>, old: &Generation) -> usize {
     let memory = turn.memory;
     let is_time_over = memory.winched_ms.is_none_or(|at| turn.now_ms >= at.saturating_add(TITLE_MS_MAX));
     let from_before = old.workers().filter(|worker| is_from_before(memory, worker)).count();
-    let is_lost = is_time_over && from_before == memory.old_workers.len() && old.draining() == 0;
-    if is_lost || memory.winched_ms.is_none() {
+    if memory.winched_ms.is_none() || is_time_over && from_before > 0 {
         return old.workers().count();
     }
     old.workers().count() - from_before
 }
 
-/// True if so many old workers are all that there will be.
+/// True if so many old workers are all that there will be: their master sleeps with nothing pending, and has
+/// only children that have told what they are.
 ///
 /// Preflight may have counted in the middle of a reload, when the workers from before it and those after it
-/// both run. The configuration's number is the other bound: with that many, and a master that sleeps and has
-/// only children that have told what they are, nothing more is on its way.
+/// both run. The configuration's number is the other bound.
 fn is_enough(turn: &Turn<'_>, old: &Generation, workers: usize) -> bool {
     let plan = &turn.intent.plan;
     let is_new = |child: &super::Process| {
@@ -180,27 +189,19 @@ fn is_enough(turn: &Turn<'_>, old: &Generation, workers: usize) -> bool {
     };
     let is_untitled = |child: &super::Process| child.title == Title::Master && !is_new(child);
     let is_settled = old.is_asleep && !old.children.iter().any(is_untitled);
-    let promised = plan.old_workers.min(plan.new_workers);
-    workers >= usize::from(plan.old_workers) || is_settled && workers >= usize::from(promised)
+    let promised = plan.old_workers.min(plan.new_workers).max(1);
+    is_settled && workers >= usize::from(promised)
 }
 
 fn is_from_before(memory: &Memory, worker: &super::Process) -> bool {
     memory.old_workers.iter().any(|known| known.is_same_process(&worker.identity))
 }
 
-fn give_up_or_wait(turn: &Turn<'_>, until_ms: u64) -> Option<Decision> {
-    Some(if turn.now_ms >= until_ms {
-        turn.finish(Outcome::Stuck(StuckState::OldWorkersMissing))
-    } else {
-        turn.wait(until_ms, Waiting::OldWorkersBack)
-    })
-}
-
 /// The old master is gone too: nothing to go back to. If the new one is fit, the new file must stay, and a
 /// later `oldbin rollback` changes the binary once more.
 fn without_old(turn: &Turn<'_>) -> Decision {
     let Turn { intent, memory, seen, .. } = *turn;
-    let Some(new) = &seen.new else { return turn.finish(Outcome::Stuck(StuckState::NoMaster)) };
+    let Some(new) = &seen.new else { return no_master(turn) };
     let is_fit = new.master.title == Title::Master
         && new.master.identity.exe == Some(intent.plan.new_file)
         && new.workers().count() >= usize::from(intent.plan.new_workers)

@@ -76,6 +76,13 @@ fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
         let until_ms = drained_at.unwrap_or(u64::MAX).min(look_again(turn));
         return turn.wait(until_ms, Waiting::OldWorkersDrain(old.draining()));
     }
+    // What is on its way to either of them may change what was seen.
+    if !old.is_asleep {
+        return turn.wait(look_again(turn), Waiting::OldMasterAsleep);
+    }
+    if turn.seen.new.as_ref().is_some_and(|new| !new.is_asleep) {
+        return turn.wait(look_again(turn), Waiting::NewWorkers);
+    }
     let told = Retirement { how: Retire::Quit, since_ms: turn.now_ms, is_repeated: false };
     let memory = Memory { master: told, ..memory.enter(Phase::Committing, turn.now_ms) };
     retire(old, Signal::Quit, turn.seen.new.as_ref(), memory)
@@ -96,6 +103,11 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
     let Some(new) = &seen.new else {
         return turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit));
     };
+    if memory.master != Retirement::NONE {
+        // The old master is gone; what is missing now counts from here.
+        let alone = Memory { since_ms: turn.now_ms, master: Retirement::NONE, ..memory.clone() };
+        return Decision::Act(Action::Note, alone);
+    }
     if turn.is_put_back() {
         if memory.tries < 2 * TRIES_MAX {
             return Decision::Act(Action::Replace(Side::New), memory.tried());
@@ -111,7 +123,7 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(PID_FILE_MS_MAX), Waiting::PidFile);
     }
-    if new.workers().count() < usize::from(intent.plan.new_workers) {
+    if new.workers().count() < usize::from(intent.plan.new_workers) || !new.is_asleep {
         if turn.is_over(REVIVE_MS_MAX) {
             return turn.finish(Outcome::Stuck(StuckState::NewWorkersMissing));
         }
@@ -120,16 +132,21 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
     end_orphans(turn, new, StuckState::OldMasterStays).unwrap_or_else(|| turn.finish(Outcome::Upgraded))
 }
 
-/// The new master died beyond the commit point. A master that was told to quit starts no workers; if the old
-/// one has some, QUIT was announced and never sent, and it serves again.
+/// The new master died beyond the commit point. A master that was told to quit starts no workers, or tells those
+/// that it has to go; if the old one still has some when it must have heard, QUIT was announced and never sent,
+/// and it serves again. Until that is certain the workers that the new one has left are all that serves.
 fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
+    let memory = turn.memory;
+    let is_new =
+        |child: &Process| memory.new.as_ref().is_some_and(|new| new.is_same_process(&child.identity));
+    let heard_ms = memory.master.since_ms.saturating_add(TITLE_MS_MAX);
+    if turn.now_ms < heard_ms || !old.is_asleep || old.children.iter().any(is_new) {
+        return turn.wait(look_again(turn), Waiting::OldMasterEnd);
+    }
     if old.workers().next().is_some() {
         return turn.turn_back(Reason::NewMasterDied);
     }
-    if old.is_asleep {
-        return turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit));
-    }
-    turn.wait(look_again(turn), Waiting::OldMasterEnd)
+    turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit))
 }
 
 /// The old master was told to quit; with a drain limit, it is told to hurry.
@@ -152,11 +169,11 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
 /// Workers without a master accept for ever; each is told by its handle, while `serving` has its own.
 pub(super) fn end_orphans(turn: &Turn<'_>, serving: &Generation, stuck: StuckState) -> Option<Decision> {
     let Turn { intent, memory, seen, .. } = *turn;
-    if seen.orphans.is_empty() || intent.defects.ignores_orphans {
+    let orphans = || seen.orphans.iter().filter(|orphan| orphan.title != Title::Other);
+    if orphans().next().is_none() || intent.defects.ignores_orphans {
         return None;
     }
-    let (untitled, workers): (Vec<_>, Vec<_>) =
-        seen.orphans.iter().partition(|orphan| orphan.title == Title::Master);
+    let (untitled, workers): (Vec<_>, Vec<_>) = orphans().partition(|orphan| orphan.title == Title::Master);
     if !untitled.is_empty() {
         // Forked right before its master's end: it shows the title of a worker soon, or is none.
         let until_ms = memory.doubted_ms.map(|at| at.saturating_add(TITLE_MS_MAX));

@@ -1,7 +1,8 @@
 //! The decision: one exhaustive match over the phases.
 
 use super::{
-    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Reason, Waiting, back, commit, forward,
+    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Reason, Waiting, back, commit,
+    forward::{self, look_again},
 };
 
 /// What comes next.
@@ -31,7 +32,7 @@ pub struct Looks {
     pub audits_old: bool,
     /// Which of the plan's listeners the new workers do not accept from.
     pub audits_new: bool,
-    /// Workers without a master.
+    /// Workers without a master, if one of the masters is gone. If both are, they are looked for anyway.
     pub finds_orphans: bool,
 }
 
@@ -49,18 +50,16 @@ pub fn looks(memory: &Memory) -> Looks {
 
 /// The memory after an action that could not be performed, or not be announced.
 ///
-/// Before the commit point that is one more reason to go back. On the way back, and beyond the commit point,
-/// it is a try that failed.
+/// Before anything was touched that is a refusal, and before the commit point one more reason to go back. On the
+/// way back, and beyond the commit point, it is a try that failed.
 #[must_use]
 pub fn failed(memory: &Memory, what: &str, error: &str, now_ms: u64) -> Memory {
     let reason = || Reason::CallFailed { what: what.to_owned(), error: error.to_owned() };
     match memory.phase {
-        Phase::Planned
-        | Phase::Installing
-        | Phase::Changing
-        | Phase::Draining
-        | Phase::Soaking
-        | Phase::Held => memory.turn_back(reason(), now_ms),
+        Phase::Planned => memory.refused(reason(), now_ms),
+        Phase::Installing | Phase::Changing | Phase::Draining | Phase::Soaking | Phase::Held => {
+            memory.turn_back(reason(), now_ms)
+        }
         Phase::Committing | Phase::Back => memory.tried(),
         Phase::Finished(_) => memory.clone(),
     }
@@ -103,6 +102,16 @@ impl Turn<'_> {
         Decision::Wait { until_ms: until_ms.max(self.now_ms.saturating_add(1)), why }
     }
 
+    /// Something is missing that should come by itself. Since when, is remembered; `None` after so long.
+    pub(super) fn patience(&self, for_ms: u64, why: Waiting) -> Option<Decision> {
+        let Some(since_ms) = self.memory.missing_ms else {
+            let missing_ms = Some(self.now_ms);
+            return Some(Decision::Act(Action::Note, Memory { missing_ms, ..self.memory.clone() }));
+        };
+        let until_ms = since_ms.saturating_add(for_ms);
+        (self.now_ms < until_ms).then(|| self.wait(until_ms.min(look_again(self)), why))
+    }
+
     /// Ends here.
     pub(super) fn finish(&self, outcome: Outcome) -> Decision {
         Decision::Finished(outcome, self.memory.enter(Phase::Finished(outcome), self.now_ms))
@@ -110,10 +119,6 @@ impl Turn<'_> {
 
     /// Ends before anything was touched.
     pub(super) fn refuse(&self, reason: Reason) -> Decision {
-        let memory = Memory {
-            abort: Some(reason),
-            ..self.memory.enter(Phase::Finished(Outcome::Refused), self.now_ms)
-        };
-        Decision::Finished(Outcome::Refused, memory)
+        Decision::Finished(Outcome::Refused, self.memory.refused(reason, self.now_ms))
     }
 }

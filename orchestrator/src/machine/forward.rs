@@ -4,7 +4,7 @@
 use super::decide::Turn;
 use super::{
     ASLEEP_MS_MAX, Action, Decision, Generation, Goal, Identity, LOOK_AGAIN_MS, Memory, Outcome, Phase,
-    PidFile, Probes, Process, Reason, Side, Signal, StuckState, Title, Waiting,
+    PidFile, Probes, Process, Reason, Side, Signal, StuckState, TITLE_MS_MAX, Title, Waiting,
 };
 
 /// Nothing was touched: is the world still as the plan says?
@@ -39,6 +39,11 @@ pub(super) fn install(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(ASLEEP_MS_MAX), Waiting::OldMasterAsleep);
     }
+    // Workers that a reload has told to go may not say so yet, and would be counted.
+    let is_crowded = old.workers().count() > usize::from(turn.intent.plan.new_workers);
+    if is_crowded && !turn.is_over(TITLE_MS_MAX) {
+        return turn.wait(turn.after(TITLE_MS_MAX), Waiting::OldWorkersStop);
+    }
     let memory =
         Memory { old_workers: identities(old.workers()), ..turn.memory.enter(Phase::Changing, turn.now_ms) };
     signal(&old.master.identity, Signal::Usr2, memory)
@@ -62,6 +67,8 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
     }
     let Some(new) = &seen.new else { return not_started(turn, old) };
     let missing = match unready(turn, new) {
+        // Whatever it was told before, such as to reload, it does before WINCH, and not with it.
+        Ok(()) if !old.is_asleep => (Waiting::OldMasterAsleep, "the old master is busy".to_owned()),
         Ok(()) => match &seen.probes {
             Probes::Unasked if !intent.plan.options.probes.is_empty() => return Decision::Probe,
             Probes::Unasked | Probes::Passed => {
@@ -102,6 +109,9 @@ fn unready(turn: &Turn<'_>, new: &Generation) -> Result<(), Unready> {
     if turn.seen.pid_file != PidFile::Pid(new.master.identity.pid) {
         return not_yet(Waiting::NewMaster, "the pid file does not name the new master");
     }
+    if turn.intent.defects.believes_the_pid_file {
+        return Ok(());
+    }
     if !new.is_asleep {
         return not_yet(Waiting::NewWorkers, "it is still starting workers");
     }
@@ -135,7 +145,7 @@ fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
 
 /// The old master died by another hand. If the new one is fit, the upgrade has happened.
 fn without_old(turn: &Turn<'_>) -> Decision {
-    let Some(new) = &turn.seen.new else { return turn.finish(Outcome::Stuck(StuckState::NoMaster)) };
+    let Some(new) = &turn.seen.new else { return no_master(turn) };
     match unready(turn, new) {
         Ok(()) => {
             let memory = Memory {
@@ -153,11 +163,23 @@ fn without_old(turn: &Turn<'_>) -> Decision {
     }
 }
 
-/// Waits for a ready generation, within the operator's limit.
+/// Neither master is to be seen. One that has just been executed shows itself soon.
+pub(super) fn no_master(turn: &Turn<'_>) -> Decision {
+    let patience = turn.patience(TITLE_MS_MAX, Waiting::NewMaster);
+    patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::NoMaster)))
+}
+
+/// Waits for a ready generation, within the operator's limit. Who it is, is remembered: should the old master
+/// die now, nobody could tell.
 fn not_ready(turn: &Turn<'_>, why: Waiting, missing: String) -> Decision {
     let after_ms = turn.intent.plan.options.ready_within_ms;
     if turn.is_over(after_ms) {
         return turn.turn_back(Reason::NotReady { after_ms, missing });
+    }
+    let new = turn.seen.new.as_ref().map(|new| &new.master.identity);
+    if let Some(new) = new.filter(|new| !turn.memory.new.as_ref().is_some_and(|it| it.is_same_process(new))) {
+        let known = Memory { new: Some(new.clone()), ..turn.memory.clone() };
+        return Decision::Act(Action::Note, known);
     }
     turn.wait(turn.after(after_ms), why)
 }
@@ -175,6 +197,9 @@ fn unchanged(turn: &Turn<'_>) -> Result<(), Reason> {
     let Some(old) = &turn.seen.old else { return changed("the master has gone") };
     if turn.seen.pid_file != PidFile::Pid(old.master.identity.pid) {
         return changed("the pid file no longer names the master");
+    }
+    if old.workers().next().is_none() {
+        return changed("none of the master's workers serves");
     }
     if turn.seen.oldbin != plan.oldbin_before {
         return changed("an oldbin file appeared: somebody else upgrades");

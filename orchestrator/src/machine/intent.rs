@@ -90,8 +90,10 @@ pub struct Options {
 pub struct Defects {
     /// Sends QUIT to the old master as soon as the oldbin file is there, as upgrade scripts do.
     pub quits_without_looking: bool,
-    /// Sends HUP to the old master on every way back, also when its workers still serve.
-    pub always_sends_hup: bool,
+    /// Takes a new generation for ready as soon as the pid file names its master.
+    pub believes_the_pid_file: bool,
+    /// Leaves it at twice as many workers where nginx and HUP have both started them.
+    pub leaves_doubled_workers: bool,
     /// Leaves the new file at the binary's path on the way back.
     pub forgets_the_file: bool,
     /// Retires the new master before the old workers are back.
@@ -104,9 +106,10 @@ pub struct Defects {
 
 impl Defects {
     /// The name of every defect.
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 7] = [
         "quits-without-looking",
-        "always-sends-hup",
+        "believes-the-pid-file",
+        "leaves-doubled-workers",
         "forgets-the-file",
         "retires-before-reviving",
         "ignores-orphans",
@@ -120,7 +123,8 @@ impl Defects {
         for name in names {
             match name {
                 "quits-without-looking" => defects.quits_without_looking = true,
-                "always-sends-hup" => defects.always_sends_hup = true,
+                "believes-the-pid-file" => defects.believes_the_pid_file = true,
+                "leaves-doubled-workers" => defects.leaves_doubled_workers = true,
                 "forgets-the-file" => defects.forgets_the_file = true,
                 "retires-before-reviving" => defects.retires_before_reviving = true,
                 "ignores-orphans" => defects.ignores_orphans = true,

@@ -14,7 +14,7 @@ pub struct Memory {
     pub since_ms: u64,
     /// Why the way back was taken; what was announced before stays in the other fields.
     pub abort: Option<Reason>,
-    /// The new master, once it was ready.
+    /// The new master, once it was seen.
     pub new: Option<Identity>,
     /// Its workers, when it was ready.
     pub new_workers: Vec<Identity>,
@@ -33,6 +33,8 @@ pub struct Memory {
     /// Since when the new generation has not answered a probe, or not accepted from a socket; or a process
     /// without a master has not told what it is.
     pub doubted_ms: Option<u64>,
+    /// Since when something is missing that should come by itself: workers, or a pid file's right content.
+    pub missing_ms: Option<u64>,
     /// True once SIGIO was announced, the one poke of a master that seems to have missed USR2.
     pub is_poked: bool,
     /// How often the phase's own idempotent action was announced again, or failed.
@@ -111,6 +113,7 @@ impl Memory {
             master: Retirement::NONE,
             orphans: Retirement::NONE,
             doubted_ms: None,
+            missing_ms: None,
             is_poked: false,
             tries: 0,
         }
@@ -118,7 +121,7 @@ impl Memory {
 
     /// The same, in another phase that begins now.
     pub(super) fn enter(&self, phase: Phase, now_ms: u64) -> Self {
-        Self { phase, since_ms: now_ms, tries: 0, doubted_ms: None, ..self.clone() }
+        Self { phase, since_ms: now_ms, tries: 0, doubted_ms: None, missing_ms: None, ..self.clone() }
     }
 
     /// The same, with one more try.
@@ -129,6 +132,11 @@ impl Memory {
     /// The same, on the way back.
     pub(super) fn turn_back(&self, reason: Reason, now_ms: u64) -> Self {
         Self { abort: Some(reason), master: Retirement::NONE, ..self.enter(Phase::Back, now_ms) }
+    }
+
+    /// The same, ended before anything was touched.
+    pub(super) fn refused(&self, reason: Reason, now_ms: u64) -> Self {
+        Self { abort: Some(reason), ..self.enter(Phase::Finished(Outcome::Refused), now_ms) }
     }
 
     /// The same, for another attempt at the way back after it was stuck.

@@ -37,5 +37,6 @@ pub use intent::{Defects, Goal, Intent, Options, Plan};
 pub use memory::{Memory, Phase, Retire, Retirement};
 pub use observation::{
     FileId, Generation, Identity, Observation, PidFile, Probes, Process, Title, find_new_master,
+    find_new_master_alone,
 };
 pub use outcome::{Outcome, Reason, StuckState};

@@ -20,7 +20,8 @@ pub struct Observation {
     pub old: Option<Generation>,
     /// The new master, or what may become it, and its children.
     pub new: Option<Generation>,
-    /// Workers without a master, of either generation; with a master's title: just forked, it seems.
+    /// Workers without a master, of either generation; with a master's title: just forked, it seems; with
+    /// another: a new binary that still loads, and whose old master is gone.
     pub orphans: Vec<Process>,
     /// What the probes said, if they were asked for.
     pub probes: Probes,
@@ -141,7 +142,7 @@ pub enum Probes {
     Failed(String),
 }
 
-/// The new master: the one that was remembered; or else the old one's child that executes another file than
+/// The new master: the one that was remembered, if it is still the old one's child or nobody's; or else the old one's child that executes another file than
 /// it, or still shows a command line, or is named by the pid file.
 ///
 /// The file alone does not tell: a USR2 that nginx acts on only after the old file was put back starts the old
@@ -158,5 +159,24 @@ pub fn find_new_master<'a>(
         is_other_file || child.title == Title::Other || pid_file == PidFile::Pid(child.identity.pid)
     };
     let found = || old?.children.iter().find(is_new).map(|child| &child.identity);
-    memory.new.as_ref().or_else(found)
+    let is_its = |known: &&Identity| {
+        old.is_none_or(|old| old.children.iter().any(|child| child.identity.is_same_process(known)))
+    };
+    memory.new.as_ref().filter(is_its).or_else(found)
+}
+
+/// The new master when the old one died before anybody had seen its child: what the pid file names and holds our
+/// sockets without a master of its own, or a new binary that still loads.
+#[must_use]
+pub fn find_new_master_alone<'a>(
+    plan: &Plan,
+    strays: &'a [Process],
+    pid_file: PidFile,
+) -> Option<&'a Identity> {
+    let is_it = |stray: &&Process| match stray.title {
+        Title::Master => pid_file == PidFile::Pid(stray.identity.pid),
+        Title::Other => stray.identity.exe == Some(plan.new_file),
+        Title::Worker | Title::ShuttingDown | Title::Helper => false,
+    };
+    strays.iter().find(is_it).map(|stray| &stray.identity)
 }

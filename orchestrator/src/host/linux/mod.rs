@@ -187,11 +187,15 @@ impl Linux {
                 exe.is_some_and(|exe| exe == new || kin.contains(&exe))
                     && sockets::sockets_of(pid).iter().any(|socket| listeners.contains(socket))
             };
-            let is_worker = process.title != Title::Master && (is_known || exe == Some(new));
-            (is_worker || is_ours()) && !has_master()
+            let is_worker = matches!(process.title, Title::Worker | Title::ShuttingDown);
+            let may_be_ours = process.title != Title::Other || exe == Some(new);
+            (is_worker && (is_known || exe == Some(new)) || may_be_ours && is_ours()) && !has_master()
         };
-        let is_candidate =
-            |pid: &u32| matches!(title(*pid), Title::Worker | Title::ShuttingDown | Title::Master);
+        let is_candidate = |pid: &u32| match title(*pid) {
+            Title::Worker | Title::ShuttingDown | Title::Master => true,
+            Title::Other => exe(*pid) == Some(new),
+            Title::Helper => false,
+        };
         let found: Vec<_> = all().filter(is_candidate).filter_map(look).filter(is_orphan).collect();
         for process in &found {
             let _ = self.handles.hold(&process.identity);
