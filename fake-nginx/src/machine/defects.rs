@@ -7,10 +7,16 @@
 pub struct Defects {
     /// The new binary has died and `nginx.pid.oldbin` keeps its name.
     pub forgets_to_rename_oldbin_back: bool,
-    /// The new binary has died after a no-accept and no worker is started.
-    pub forgets_to_restart_workers: bool,
     /// A second USR2 is obeyed although a new binary runs.
     pub accepts_a_second_usr2: bool,
+    /// A worker that died is not forked again.
+    pub respawns_nobody: bool,
+    /// QUIT is passed on to the new binary.
+    pub quits_the_new_binary_too: bool,
+    /// The master in reserve ends and deletes `nginx.pid`, which names the new one.
+    pub deletes_the_wrong_pid_file: bool,
+    /// A no-accept closes the master's listening sockets too.
+    pub closes_listeners_on_noaccept: bool,
 }
 
 /// A name that is no defect.
@@ -20,8 +26,14 @@ pub struct NoDefect(pub String);
 
 impl Defects {
     /// Every name, as a stamp says it.
-    pub const NAMES: [&str; 3] =
-        ["forgets-to-rename-oldbin-back", "forgets-to-restart-workers", "accepts-a-second-usr2"];
+    pub const NAMES: [&str; 6] = [
+        "forgets-to-rename-oldbin-back",
+        "accepts-a-second-usr2",
+        "respawns-nobody",
+        "quits-the-new-binary-too",
+        "deletes-the-wrong-pid-file",
+        "closes-listeners-on-noaccept",
+    ];
 
     /// The defects with these names.
     ///
@@ -32,8 +44,11 @@ impl Defects {
         for name in names {
             match name {
                 "forgets-to-rename-oldbin-back" => defects.forgets_to_rename_oldbin_back = true,
-                "forgets-to-restart-workers" => defects.forgets_to_restart_workers = true,
                 "accepts-a-second-usr2" => defects.accepts_a_second_usr2 = true,
+                "respawns-nobody" => defects.respawns_nobody = true,
+                "quits-the-new-binary-too" => defects.quits_the_new_binary_too = true,
+                "deletes-the-wrong-pid-file" => defects.deletes_the_wrong_pid_file = true,
+                "closes-listeners-on-noaccept" => defects.closes_listeners_on_noaccept = true,
                 unknown => return Err(NoDefect(unknown.to_owned())),
             }
         }

@@ -10,16 +10,12 @@ use super::choice::{About, Chooser, Name, number};
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// kill -9 of the oldest master.
-    KillOldMaster,
-    /// kill -9 of the youngest of several masters, or of a new binary that still loads.
-    KillNewMaster,
-    /// kill -9 of a worker of the oldest master.
-    KillOldWorker,
-    /// kill -9 of a worker of the youngest of several masters.
-    KillNewWorker,
+    /// A process is taken away, by somebody's hand or by its own end.
+    Blow(Blow, Whom),
     /// HUP to whoever the pid file names.
     Reload,
+    /// USR2 to the old master while its new binary runs, which nginx refuses.
+    SecondUsr2,
     /// The orchestrator is killed.
     Crash,
     /// Ctrl-C.
@@ -28,44 +24,88 @@ pub enum Fault {
     FullDisk,
 }
 
+/// How a process is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Blow {
+    /// KILL.
+    Kill,
+    /// TERM: its requests are cut.
+    Term,
+    /// QUIT: its requests are answered first.
+    Quit,
+    /// It calls exit(3) by itself.
+    Exit,
+}
+
+/// Which process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Whom {
+    /// The oldest master.
+    OldMaster,
+    /// The youngest of several masters, or a new binary that still loads.
+    NewMaster,
+    /// A worker that is not of the youngest generation; of the only one, if there is but one.
+    OldWorker,
+    /// A worker of the youngest of several generations.
+    NewWorker,
+}
+
+use Blow::{Exit, Kill, Quit, Term};
+use Whom::{NewMaster, NewWorker, OldMaster, OldWorker};
+
+/// Every fault by its name.
+const NAMES: [(Fault, &str); 21] = [
+    (Fault::Blow(Kill, OldMaster), "kill-old-master"),
+    (Fault::Blow(Kill, NewMaster), "kill-new-master"),
+    (Fault::Blow(Kill, OldWorker), "kill-old-worker"),
+    (Fault::Blow(Kill, NewWorker), "kill-new-worker"),
+    (Fault::Blow(Term, OldMaster), "term-old-master"),
+    (Fault::Blow(Term, NewMaster), "term-new-master"),
+    (Fault::Blow(Term, OldWorker), "term-old-worker"),
+    (Fault::Blow(Term, NewWorker), "term-new-worker"),
+    (Fault::Blow(Quit, OldMaster), "quit-old-master"),
+    (Fault::Blow(Quit, NewMaster), "quit-new-master"),
+    (Fault::Blow(Quit, OldWorker), "quit-old-worker"),
+    (Fault::Blow(Quit, NewWorker), "quit-new-worker"),
+    (Fault::Blow(Exit, OldMaster), "exit-old-master"),
+    (Fault::Blow(Exit, NewMaster), "exit-new-master"),
+    (Fault::Blow(Exit, OldWorker), "exit-old-worker"),
+    (Fault::Blow(Exit, NewWorker), "exit-new-worker"),
+    (Fault::Reload, "reload"),
+    (Fault::SecondUsr2, "second-usr2"),
+    (Fault::Crash, "crash"),
+    (Fault::Interrupt, "interrupt"),
+    (Fault::FullDisk, "full-disk"),
+];
+
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 8] = [
-        Self::KillOldMaster,
-        Self::KillNewMaster,
-        Self::KillOldWorker,
-        Self::KillNewWorker,
-        Self::Reload,
-        Self::Crash,
-        Self::Interrupt,
-        Self::FullDisk,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|&(fault, _)| fault)
+    }
 
     /// True if it ends a master.
     #[must_use]
     pub const fn is_of_master(self) -> bool {
-        matches!(self, Self::KillOldMaster | Self::KillNewMaster)
+        matches!(self, Self::Blow(_, OldMaster | NewMaster))
+    }
+
+    /// True if only a running command can be struck by it.
+    #[must_use]
+    pub const fn is_of_command(self) -> bool {
+        matches!(self, Self::Crash | Self::Interrupt | Self::FullDisk)
     }
 
     /// Its name.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::KillOldMaster => "kill-old-master",
-            Self::KillNewMaster => "kill-new-master",
-            Self::KillOldWorker => "kill-old-worker",
-            Self::KillNewWorker => "kill-new-worker",
-            Self::Reload => "reload",
-            Self::Crash => "crash",
-            Self::Interrupt => "interrupt",
-            Self::FullDisk => "full-disk",
-        }
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(fault, _)| *fault == self).map_or("", |&(_, name)| name)
     }
 
     /// The fault of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| fault.name() == name)
+        NAMES.iter().find(|(_, known)| *known == name).map(|&(fault, _)| fault)
     }
 }
 
@@ -76,6 +116,8 @@ pub struct Planned {
     pub when: When,
     /// What.
     pub fault: Fault,
+    /// Which of several processes that could be struck, by age, from 0; counted around if there are fewer.
+    pub which: u8,
 }
 
 /// A time, as a plan says it.
@@ -89,12 +131,19 @@ pub enum When {
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.fault.name())?;
+        if self.which > 0 {
+            write!(f, " (number {} of them)", self.which + 1)?;
+        }
         match self.when {
-            When::Step(step) => write!(f, "{} at step {step}", self.fault.name()),
-            When::Before(name, nth) => write!(f, "{} before {name} #{nth}", self.fault.name()),
+            When::Step(step) => write!(f, " at step {step}"),
+            When::Before(name, nth) => write!(f, " before {name} #{nth}"),
         }
     }
 }
+
+/// Among how many workers one is picked.
+const WHICH_MAX: usize = 3;
 
 /// Draws at most `count_max` faults of these kinds, each at one of the first `steps` steps.
 pub fn plan(chooser: &mut dyn Chooser, kinds: &[Fault], count_max: usize, steps: usize) -> Vec<Planned> {
@@ -106,9 +155,24 @@ pub fn plan(chooser: &mut dyn Chooser, kinds: &[Fault], count_max: usize, steps:
         .map(|_| {
             let fault = kinds[number(chooser, kinds.len(), About::Fault)];
             let step = u32::try_from(number(chooser, steps, About::Fault)).unwrap_or(u32::MAX);
-            Planned { when: When::Step(step), fault }
+            let picks = matches!(fault, Fault::Blow(_, OldWorker | NewWorker));
+            let which = if picks { number(chooser, WHICH_MAX, About::Fault) } else { 0 };
+            Planned { when: When::Step(step), fault, which: u8::try_from(which).unwrap_or(0) }
         })
         .collect();
     planned.sort_unstable();
     planned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_as_it_is_written() {
+        for fault in Fault::all() {
+            assert_eq!(Fault::named(fault.name()), Some(fault));
+        }
+        assert_eq!(Fault::named("kill-the-cat"), None);
+    }
 }

@@ -124,8 +124,8 @@ impl<'a, 'c> ModelHost<'a, 'c> {
             let is_known = known.iter().any(|known| known.is_same_process(&identity(process)));
             let holds_one = process.fds.iter().any(|&(_, socket)| listeners.contains(&u64::from(socket)));
             let is_worker = matches!(process.shown, Shown::WORKER | Shown::SHUTTING_DOWN);
-            let is_of_ours =
-                (exe == new || kin.contains(&exe)) && holds_one && process.shown != Shown::CommandLine;
+            let may_be_ours = process.shown != Shown::CommandLine || exe == new;
+            let is_of_ours = (exe == new || kin.contains(&exe)) && holds_one && may_be_ours;
             is_worker && (is_known || exe == new) || is_of_ours
         };
         kernel.living().filter(is_ours).filter(|process| !has_master(process)).filter_map(look).collect()

@@ -7,10 +7,10 @@
 
 pub mod choice;
 pub mod client;
+mod excuses;
 pub mod fault;
 mod host;
 pub mod kernel;
-mod last_worker;
 pub mod operator;
 mod paths;
 mod record;

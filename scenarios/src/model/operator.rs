@@ -56,8 +56,8 @@ impl fmt::Display for Command {
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// It came to its end.
-    Said(Said),
+    /// It came to its end; with its plan, if it had one.
+    Said(Said, Option<Box<Plan>>),
     /// It was killed.
     Crashed,
 }
@@ -132,7 +132,7 @@ pub fn carry_out(
     world.until_turn(Wish::Act(Act::Type))?;
     match begin(world, command) {
         Ok(run) => run.go(world, defects, crash_at),
-        Err(why) => Ok(Ended::Said(refused(why))),
+        Err(why) => Ok(Ended::Said(refused(why), None)),
     }
 }
 
@@ -301,7 +301,9 @@ impl Run {
     fn go(self, world: &mut World<'_>, defects: Defects, crash_at: Option<u32>) -> Result<Ended, Broken> {
         let intent = Intent { goal: self.goal, plan: self.plan, defects };
         let mut host = ModelHost::new(world, intent.plan.clone(), crash_at);
+        host.world.command_begins();
         let ended = drive(&mut host, &intent, self.memory, |_, _| {});
+        host.world.command_ends();
         if let Some(broken) = host.broken {
             return Err(broken);
         }
@@ -311,7 +313,8 @@ impl Run {
             Err(HostError::Os { what, error }) => {
                 let words = format!("{what}: {error}");
                 let exit_code = Some(ExitCode::Stuck as i32);
-                return Ok(Ended::Said(Said { claim: Claim::Stuck, exit_code, words }));
+                let said = Said { claim: Claim::Stuck, exit_code, words };
+                return Ok(Ended::Said(said, Some(Box::new(intent.plan))));
             }
         };
         match outcome {
@@ -320,7 +323,8 @@ impl Run {
             }
             Outcome::Held | Outcome::Stuck(_) => {}
         }
-        Ok(Ended::Said(said(outcome, self.wanted, &memory, intent.plan.options.is_way_back)))
+        let said = said(outcome, self.wanted, &memory, intent.plan.options.is_way_back);
+        Ok(Ended::Said(said, Some(Box::new(intent.plan))))
     }
 }
 

@@ -188,7 +188,7 @@ impl Play<'_, '_, '_> {
                 self.world.note(What::StepBegan { step, text: text.clone() });
                 let ended = operator::carry_out(self.world, command, self.options.oldbin_defects, None);
                 let said = match ended {
-                    Ok(Ended::Said(said)) => Ok(said),
+                    Ok(Ended::Said(said, _)) => Ok(said),
                     Ok(Ended::Crashed) => {
                         let words = "it was killed".to_owned();
                         Ok(Said { claim: Claim::Failed, exit_code: None, words })

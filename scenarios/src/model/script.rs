@@ -11,11 +11,11 @@
 //! 4. Nobody is stuck with one fault or none before the commit point.
 //! 5. At the end one generation is left, and everybody who still serves has a master.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fake_nginx::fault::Fault as BinaryFault;
 use fake_nginx::release::Version;
-use orchestrator::machine::{Outcome, Phase, Retire, StuckState};
+use orchestrator::machine::{Outcome, Phase};
 
 use super::choice::{About, Calm, Chooser, Name, Recorder, Who, number};
 use super::client::Clients;
@@ -54,6 +54,13 @@ pub const BINARIES: [Option<BinaryFault>; 5] = [
     // Longer than the orchestrator waits.
     Some(BinaryFault::LoadsThenServes { load_ms: 100_000 }),
 ];
+
+/// What may go wrong. What strikes the orchestrator itself, and reloads, come twice as often as each way in which
+/// a process can be taken away.
+static KINDS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
+    let is_often = |fault: &Fault| !matches!(fault, Fault::Blow(..));
+    Fault::all().chain(Fault::all().filter(is_often)).collect()
+});
 
 /// One run, before anything has moved.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -193,7 +200,7 @@ impl Script {
                 (pause_ms, command)
             })
             .collect();
-        let faults = plan(chooser, &Fault::ALL, FAULTS_MAX, FAULTS_WITHIN);
+        let faults = plan(chooser, &KINDS, FAULTS_MAX, FAULTS_WITHIN);
         Self { workers, binary, commands, faults }
     }
 }
@@ -248,20 +255,20 @@ impl Play<'_> {
         self.world.note(What::Moment { name: format!("typed: {command}") });
         let ended = carry_out(&mut self.world, command, self.mistakes.oldbin, None)?;
         self.look_for_gaps();
-        let Ended::Said(said) = ended else {
+        let Ended::Said(said, plan) = ended else {
             self.claims.push(None);
             self.world.note(What::Moment { name: "it was killed".into() });
             return Ok(());
         };
         self.claims.push(Some(said.claim));
         self.world.note(What::Moment { name: format!("claimed: {} ({})", said.claim, said.words) });
-        let looked = self.world.last_look();
+        let is_excused = self.world.has_meddled_unseen();
         self.world.settle()?;
         self.look_for_gaps();
-        if self.world.last_kill().is_some_and(|killed| killed >= looked) {
+        if is_excused {
             return Ok(());
         }
-        if let Some(lie) = lie(&self.world, said.claim) {
+        if let Some(lie) = plan.and_then(|plan| lie(&self.world, &plan, said.claim)) {
             self.is_found(|| format!("{command} claims {} ({}), but {lie}", said.claim, said.words));
         }
         if said.claim == Claim::Stuck && self.needs_no_person(script) {
@@ -274,25 +281,12 @@ impl Play<'_> {
     fn needs_no_person(&self, script: &Script) -> bool {
         let faults = self.world.counts.faults.len() + usize::from(script.binary != 0);
         let Some(entry) = self.world.state.journal.as_deref() else { return faults < 2 };
-        let Phase::Finished(Outcome::Stuck(state)) = entry.1.phase else {
+        let Phase::Finished(Outcome::Stuck(_)) = entry.1.phase else {
             // A way back after a finished upgrade that was undone: the newer binary serves as before.
             return faults < 2 && !entry.0.options.is_way_back;
         };
         let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
-        let has_no_master = match state {
-            StuckState::NoMaster | StuckState::NewMasterDiedAfterCommit => true,
-            // The one that served was killed when the other had been told to quit, which cannot be untold.
-            StuckState::OnlyUnfitNewMaster => entry.1.master.how != Retire::No && self.masters() == 0,
-            StuckState::NewWorkersMissing
-            | StuckState::OldMasterStays
-            | StuckState::OldWorkersMissing
-            | StuckState::NewGenerationStays
-            | StuckState::PidFileWrong
-            | StuckState::FileNotRestored
-            | StuckState::NewFileNotInstalled
-            | StuckState::WayBackUndone => false,
-        };
-        faults < 2 && !(has_killed_masters && has_no_master)
+        faults < 2 && (!has_killed_masters || self.world.has_master_that_stays())
     }
 
     /// Everything that drains gets the time that it needs.

@@ -168,6 +168,9 @@ impl Shrinking<'_> {
         for at in 0..self.best.script.commands.len() {
             self.without(|script| script.commands[at].0 = 0);
         }
+        for at in 0..self.best.script.faults.len() {
+            self.without(|script| script.faults[at].which = 0);
+        }
         self.without(|script| script.binary = 0);
         self.without(|script| script.workers = 1);
     }

@@ -1,7 +1,7 @@
 //! Is a claim true, now, in this world? Looked up in the state, for property tests that record no trace.
 
 use fake_nginx::machine::Pid;
-use orchestrator::machine::{Memory, Plan};
+use orchestrator::machine::Plan;
 
 use super::choice::Who;
 use super::fault::Fault;
@@ -9,12 +9,10 @@ use super::kernel::{Content, Inode, Path, Proc};
 use super::world::World;
 use crate::scenario::Claim;
 
-/// What is wrong with a claim; `None`: it is true, or promises nothing.
-pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
-    let entry = world.state.journal.as_deref()?;
+/// What is wrong with the claim of a command with this plan; `None`: it is true, or promises nothing.
+pub(super) fn lie(world: &World<'_>, plan: &Plan, claim: Claim) -> Option<String> {
     let kernel = &world.state.kernel;
     let masters: Vec<&Proc> = kernel.living().filter(|process| process.actor.who == Who::Master).collect();
-    let (plan, _): &(Plan, Memory) = entry;
     let image = |file: orchestrator::machine::FileId| {
         kernel.files().content(Inode(u16::try_from(file.inode).unwrap_or(0)))
     };
@@ -35,15 +33,16 @@ pub(super) fn lie(world: &World<'_>, claim: Claim) -> Option<String> {
             serves_alone(world, one, new, workers_promised)
         }
         (Claim::RolledBack, [one]) => serves_alone(world, one, old, workers_promised),
+        (Claim::Held, [_]) if world.was_struck(Pid(plan.old.pid)) => None,
         (Claim::Held, [one]) => Some(format!("only {} runs", one.actor)),
         (Claim::Held, [reserve, one]) => {
             let idle = || workers(world, reserve).count();
             if workers(world, reserve).any(Proc::is_accepting) {
                 return Some(format!("{} workers of the master in reserve are left", idle()));
             }
-            let serving = workers(world, one).filter(|worker| worker.is_accepting()).count();
-            (serving < workers_promised)
-                .then(|| format!("{serving} of {workers_promised} new workers accept"))
+            let serving = Serving::of(world, one);
+            (serving.at_most() < workers_promised)
+                .then(|| format!("{} of {workers_promised} new workers accept", serving.accepting))
         }
         (Claim::Upgraded | Claim::RolledBack | Claim::Held, many) => {
             Some(format!("{} masters run", many.len()))
@@ -70,11 +69,30 @@ fn serves_alone(world: &World<'_>, master: &Proc, image: Content, expected: usiz
     if files.read(Path::BINARY) != Some(image) {
         return Some("another binary is at the path".into());
     }
-    let serving = workers(world, master).filter(|worker| worker.is_accepting()).count();
+    let serving = Serving::of(world, master);
     // HUP to a master that has a new binary doubles its workers: a script that reloads in between did it itself.
     let may_be_more = world.counts.faults.contains(&Fault::Reload);
-    let is_wrong = if may_be_more { serving < expected } else { serving != expected };
-    is_wrong.then(|| format!("{serving} of {expected} workers of {} accept", master.actor))
+    let is_wrong = serving.at_most() < expected || serving.accepting > expected && !may_be_more;
+    is_wrong.then(|| format!("{} of {expected} workers of {} accept", serving.accepting, master.actor))
+}
+
+/// Workers of one master.
+struct Serving {
+    accepting: usize,
+    /// That the script told to go and that drain: nginx forks another in the place of each, if it is one's place.
+    told: usize,
+}
+
+impl Serving {
+    fn of(world: &World<'_>, master: &Proc) -> Self {
+        let count = |is_it: &dyn Fn(&Proc) -> bool| workers(world, master).filter(|one| is_it(one)).count();
+        let accepting = count(&Proc::is_accepting);
+        Self { accepting, told: count(&|one| !one.is_accepting() && world.was_struck(one.pid)) }
+    }
+
+    const fn at_most(&self) -> usize {
+        self.accepting + self.told
+    }
 }
 
 fn workers<'w>(world: &'w World<'_>, master: &'w Proc) -> impl Iterator<Item = &'w Proc> {

@@ -104,6 +104,9 @@ impl Master {
             return self.to(MasterStep::At(then));
         };
         let next = at(slot + 1, order, then);
+        if child.is_detached && self.defects.quits_the_new_binary_too && order == Order::Shutdown {
+            return self.kill(slot, order, then);
+        }
         if child.is_detached || child.pid.is_none() {
             return self.to(next);
         }

@@ -59,6 +59,7 @@ impl Close {
 impl Master {
     pub(super) fn exit(&mut self, step: Step, reply: &Reply) -> Option<Turn> {
         let file = match self.new_binary {
+            _ if self.defects.deletes_the_wrong_pid_file => PidFile::Normal(self.cycle.pid),
             NewBinary::None => PidFile::Normal(self.cycle.pid),
             NewBinary::Runs(_) | NewBinary::Failed => PidFile::Oldbin(self.cycle.pid),
         };

@@ -182,6 +182,12 @@ impl Master {
         self.is_noaccepting
     }
 
+    /// Whether it was told to end; nothing takes that back.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        self.flags.quit || self.flags.terminate
+    }
+
     /// Whether it sleeps and waits for a signal.
     #[must_use]
     pub const fn is_asleep(&self) -> bool {

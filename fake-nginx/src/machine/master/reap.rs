@@ -87,7 +87,8 @@ impl Master {
 
     fn decide(&mut self, slot: u16) -> Option<Turn> {
         let child = self.children[usize::from(slot)];
-        if child.respawn && !child.is_exiting && !self.flags.terminate && !self.flags.quit {
+        let is_over = self.flags.terminate || self.flags.quit || self.defects.respawns_nobody;
+        if child.respawn && !child.is_exiting && !is_over {
             return self.spawn_into(slot, child.kind, Then::Respawn { slot });
         }
         let is_new_binary = child.pid.is_some_and(|pid| self.new_binary == NewBinary::Runs(pid));
@@ -103,7 +104,7 @@ impl Master {
     fn renamed(&mut self, slot: u16, reply: &Reply) -> Option<Turn> {
         self.new_binary = NewBinary::None;
         if self.is_noaccepting {
-            self.is_restarting = !self.defects.forgets_to_restart_workers;
+            self.is_restarting = true;
             self.is_noaccepting = false;
         }
         let next = reap(Step::Forget { slot });

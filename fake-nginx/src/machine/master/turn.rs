@@ -203,7 +203,8 @@ impl Master {
         }
         self.flags.noaccept = false;
         self.is_noaccepting = true;
-        self.tell_all(Order::Shutdown, Point::Loop)
+        let closes = self.defects.closes_listeners_on_noaccept;
+        self.tell_all(Order::Shutdown, if closes { Point::CloseListeners } else { Point::Loop })
     }
 }
 

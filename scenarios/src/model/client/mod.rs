@@ -262,7 +262,7 @@ impl Clients {
                 }
                 self.rest(client, now_us + if kind == Kind::Kept { KEPT_PAUSE_US } else { 0 });
             }
-            Seen::Ended { connection, how, in_answer } => {
+            Seen::Ended { connection, how, in_answer, .. } => {
                 let Some(asked) = self.of(connection) else { return };
                 let (client, kind) = (asked.client, asked.kind);
                 if asked.stand == Stand::Busy {

@@ -229,7 +229,7 @@ impl Kernel {
     pub(super) fn shutdown_write(&mut self, pid: Pid, conn: Conn, around: &mut Around<'_>) {
         if let Some(connection) = self.held(pid, conn) {
             let (connection, in_answer) = (connection.id, connection.is_in_answer());
-            around.seen.push(Seen::Ended { connection, how: Ending::Fin, in_answer });
+            around.seen.push(Seen::Ended { connection, how: Ending::Fin, by: Some(pid), in_answer });
         }
     }
 
@@ -250,10 +250,14 @@ impl Kernel {
     /// The server's side is gone.
     pub(super) fn end_of_server(&mut self, id: u32, how: Ending, around: &mut Around<'_>) {
         let Some(connection) = self.connection_mut(id) else { return };
+        let by = match connection.place {
+            Place::At(pid) => Some(pid),
+            Place::Queue(_) | Place::Closed => None,
+        };
         connection.place = Place::Closed;
         if connection.has_client {
             let in_answer = connection.is_in_answer();
-            around.seen.push(Seen::Ended { connection: id, how, in_answer });
+            around.seen.push(Seen::Ended { connection: id, how, by, in_answer });
         } else {
             self.connections.retain(|connection| connection.id != id);
         }

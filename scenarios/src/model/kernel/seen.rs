@@ -65,6 +65,8 @@ pub enum Seen {
         connection: u32,
         /// How.
         how: Ending,
+        /// Who closed it, if it had been accepted.
+        by: Option<Pid>,
         /// Whether a part of an answer had come.
         in_answer: bool,
     },

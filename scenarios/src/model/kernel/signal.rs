@@ -105,6 +105,11 @@ impl Kernel {
         true
     }
 
+    /// A process calls exit(3), whatever its machine would do next.
+    pub fn exit(&mut self, pid: Pid, code: u8, around: &mut Around<'_>) {
+        self.end(pid, ExitStatus::Code(code), around);
+    }
+
     /// A signal arrives at a process that runs.
     pub(super) fn deliver(&mut self, to: Pid, arrival: Arrival, around: &mut Around<'_>) {
         let ends = arrival.signal == Signal::Kill || {

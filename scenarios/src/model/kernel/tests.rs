@@ -156,7 +156,7 @@ fn a_worker_that_is_killed_is_there_again_and_its_client_sees_the_end() {
 
     machine.send(worker, Signal::Kill);
 
-    let end = Seen::Ended { connection: id, how: Ending::Fin, in_answer: true };
+    let end = Seen::Ended { connection: id, how: Ending::Fin, by: Some(worker), in_answer: true };
     assert!(machine.seen.contains(&end));
     assert_eq!(machine.accepting(), ["old-worker-2"]);
 }
@@ -171,7 +171,7 @@ fn the_last_close_resets_the_queue_and_the_address_refuses() {
 
     machine.with(|kernel, around| kernel.kill(LABORATORY, worker, Signal::Kill, around));
 
-    let end = Seen::Ended { connection: id, how: Ending::Rst, in_answer: false };
+    let end = Seen::Ended { connection: id, how: Ending::Rst, by: None, in_answer: false };
     assert!(machine.seen.contains(&end));
     assert!(machine.kernel.sockets().is_empty());
     assert!(machine.kernel.living().next().is_none());

@@ -1,5 +1,7 @@
 //! What holds at an instant, and what has ever not held.
 
+use fake_nginx::machine::{Pid, Process, Signal};
+
 use super::{Broken, Gap, STEPS_MAX, World};
 use crate::model::choice::{Name, Who};
 use crate::model::client::End;
@@ -15,10 +17,10 @@ impl World<'_> {
             && kernel.sockets().iter().all(|socket| kernel.is_accepted_from(socket.id))
     }
 
-    /// True if nobody accepts because the script killed those who would: see `last_worker`.
+    /// True if nobody accepts because the script took away those who would: see `excuses`.
     #[must_use]
     pub fn script_killed_the_last_one(&self) -> bool {
-        self.last_worker.is_killed()
+        self.excuses.covers_gap()
     }
 
     /// The first instant at which nobody accepted and the script had not killed them.
@@ -33,21 +35,30 @@ impl World<'_> {
         self.first_loss.as_ref()
     }
 
-    /// At which step the script last killed somebody.
+    /// True if the script meddled after the subject's last look, or before it without a sign of it.
     #[must_use]
-    pub const fn last_kill(&self) -> Option<u32> {
-        self.last_kill
+    pub fn has_meddled_unseen(&self) -> bool {
+        self.has_hidden_blow || self.last_kill.is_some_and(|step| step >= self.last_look)
     }
 
-    /// At which step the subject last began to look.
+    /// True if a master runs that nobody has told to end, neither the script nor anybody else.
     #[must_use]
-    pub const fn last_look(&self) -> u32 {
-        self.last_look
+    pub fn has_master_that_stays(&self) -> bool {
+        let is_told = |process: &Proc| {
+            let is_pending = |signal| process.signals.is_pending(signal);
+            matches!(&process.machine, Process::Master(master) if master.is_ending())
+                || is_pending(Signal::Quit)
+                || is_pending(Signal::Term)
+        };
+        let mut masters = self.state.kernel.living().filter(|process| process.actor.who == Who::Master);
+        masters.any(|master| !is_told(master))
     }
 
     /// The subject begins to look.
-    pub(in crate::model) const fn looks(&mut self) {
+    pub(in crate::model) fn looks(&mut self) {
         self.last_look = self.counts.steps;
+        self.has_changed = false;
+        self.has_hidden_blow = self.excuses.is_any_hidden(&self.state.kernel);
     }
 
     /// Every process goes on until none can; no time passes, nothing goes wrong, and nothing is chosen.
@@ -69,17 +80,35 @@ impl World<'_> {
 
     pub(super) fn judge(&mut self, by: Name) {
         if self.fresh_connection_finds_worker() {
-            let is_quiet = self.state.kernel.runnable().next().is_none();
-            self.last_worker.somebody_accepts(is_quiet);
+            if self.excuses.covers_gap() && self.is_settled_since_last_blow() {
+                self.excuses.is_over();
+            }
             return;
         }
-        if self.last_worker.is_killed() {
+        if self.excuses.covers_gap() {
             return;
         }
         self.counts.gaps += 1;
         if self.first_gap.is_none() {
             self.first_gap = Some(Gap { at_ms: self.now_ms(), step: self.counts.steps, by });
         }
+    }
+
+    /// True if nobody has anything left to do, and the command that runs has seen all that the script did.
+    fn is_settled_since_last_blow(&self) -> bool {
+        let kernel = &self.state.kernel;
+        let has_looked = !self.is_commanded
+            || !self.has_hidden_blow && self.last_kill.is_some_and(|step| step < self.last_look);
+        has_looked
+            && kernel.runnable().next().is_none()
+            && self.masters().all(Proc::is_asleep)
+            && !self.excuses.is_any_hidden(kernel)
+    }
+
+    /// True if this process was taken away by the script, or told to go.
+    #[must_use]
+    pub fn was_struck(&self, pid: Pid) -> bool {
+        self.excuses.has_struck(pid)
     }
 
     /// True if no process can take a step, and no worker drains.

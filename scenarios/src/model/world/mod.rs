@@ -14,11 +14,11 @@ use fake_nginx::machine::{ExitStatus, Pid};
 use orchestrator::machine::{Memory, Plan};
 use smallvec::SmallVec;
 
-use super::choice::{Act, Actor, Chooser, Name};
+use super::choice::{Act, Actor, Chooser, Name, Who};
 use super::client::{Clients, End, Ended};
+use super::excuses::Excuses;
 use super::fault::{Fault, Planned};
 use super::kernel::{Around, Kernel, Path, Seen, Setting};
-use super::last_worker::LastWorker;
 use super::paths::Paths;
 use super::record::Record;
 use crate::trace::{Event, What};
@@ -59,6 +59,8 @@ pub struct Counts {
     pub faults: Vec<Fault>,
     /// WINCH reached a master that had a younger one beside it.
     pub winches: u32,
+    /// New binaries that were started.
+    pub new_masters: u32,
 }
 
 /// A world in motion.
@@ -79,7 +81,7 @@ pub struct World<'c> {
     naturals: BTreeMap<Name, u32>,
     /// All of them in order, if somebody wants to know.
     moments: Option<Vec<(Name, u32)>>,
-    last_worker: LastWorker,
+    excuses: Excuses,
     /// Struck, and not yet noticed by the orchestrator.
     struck: SmallVec<[Fault; 2]>,
     seen: Vec<Seen>,
@@ -89,13 +91,17 @@ pub struct World<'c> {
     has_changed: bool,
     /// How the last few processes ended.
     statuses: SmallVec<[(Pid, ExitStatus); 4]>,
-    /// Connections of workers that the script killed.
+    /// Connections of workers that the script ended by force.
     cut: SmallVec<[u32; 8]>,
     first_loss: Option<(u64, End)>,
-    /// At which step the script last killed somebody.
+    /// At which step the script last meddled.
     last_kill: Option<u32>,
     /// At which step the subject last began to look.
     last_look: u32,
+    /// Somebody who was struck did not show it then.
+    has_hidden_blow: bool,
+    /// A command runs.
+    is_commanded: bool,
     deadline_ms: u64,
 }
 
@@ -166,7 +172,7 @@ impl<'c> World<'c> {
             struck_before: SmallVec::new(),
             naturals: BTreeMap::new(),
             moments: None,
-            last_worker: LastWorker::default(),
+            excuses: Excuses::default(),
             struck: SmallVec::new(),
             seen: Vec::new(),
             ends: Vec::new(),
@@ -177,6 +183,8 @@ impl<'c> World<'c> {
             first_loss: None,
             last_kill: None,
             last_look: 0,
+            has_hidden_blow: false,
+            is_commanded: false,
             deadline_ms: u64::MAX,
         }
     }
@@ -214,7 +222,8 @@ impl World<'_> {
     /// What happened is told to clients and written down.
     pub fn digest(&mut self) {
         let now_us = self.now_ms() * 1_000;
-        let Self { state: State { kernel, clients, .. }, seen, ends, record, .. } = self;
+        let Self { state: State { kernel, clients, .. }, seen, ends, record, excuses, cut, counts, .. } =
+            self;
         for seen in seen.drain(..) {
             if let Seen::Died { pid, status } = seen {
                 if self.statuses.len() == STATUSES_MAX {
@@ -222,13 +231,22 @@ impl World<'_> {
                 }
                 self.statuses.push((pid, status));
             }
+            if let Seen::Born { pid, parent, actor, .. } = seen {
+                excuses.is_born(pid, parent);
+                counts.new_masters += u32::from(actor.who == Who::Master);
+            }
+            if let Seen::Ended { connection, by: Some(pid), .. } = seen
+                && excuses.covers_loss_by(pid)
+            {
+                cut.push(connection);
+            }
             record.see(&seen, kernel);
             clients.see(&seen, kernel, now_us, ends);
         }
         let now_ms = kernel.now_ms();
         for end in ends.drain(..) {
             self.counts.requests[end.fate as usize] += 1;
-            let is_cut = self.cut.contains(&end.connection) || self.last_worker.is_killed();
+            let is_cut = self.cut.contains(&end.connection) || self.excuses.covers_gap();
             if end.is_lost() && !is_cut {
                 self.counts.lost += 1;
                 self.first_loss = self.first_loss.or(Some((now_ms, end)));

@@ -108,7 +108,9 @@ impl World<'_> {
     fn take(&mut self, way: Way, name: Name, wish: Wish) -> Result<Tick, Broken> {
         match way {
             Way::Subject => {
-                self.has_changed = false;
+                // What changes from here on is not yet seen. What has changed in the middle of a look may have
+                // been missed by it, so that whoever waits next does not sleep.
+                self.has_changed &= !matches!(wish, Wish::Change(_));
                 return Ok(Tick::Subject);
             }
             Way::Time => return self.pass_time(wish),
@@ -158,7 +160,7 @@ impl World<'_> {
         self.with(|kernel, around| kernel.advance_to(next_ms, around));
         self.digest();
         if wished.is_some_and(|at_ms| at_ms <= next_ms) {
-            self.has_changed = false;
+            self.has_changed &= !matches!(wish, Wish::Change(_));
             return Ok(Tick::Subject);
         }
         Ok(Tick::World)

@@ -1,12 +1,15 @@
-//! What goes wrong: kills, crashes, reloads, full disks.
+//! What goes wrong: processes that are taken away, crashes, reloads, full disks.
 
 use fake_nginx::machine::{Pid, Signal};
 
 use super::World;
 use crate::model::choice::{Act, Actor, Name, Who, count};
-use crate::model::fault::{Fault, Planned, When};
+use crate::model::fault::{Blow, Fault, Planned, When, Whom};
 use crate::model::kernel::{Content, LABORATORY, Path, Proc};
 use crate::trace::What;
+
+/// What a process leaves to its parent that calls exit(3) where it should not.
+const EXIT_CODE: u8 = 1;
 
 impl World<'_> {
     /// The faults whose time has come. `natural` is what would happen otherwise.
@@ -21,7 +24,7 @@ impl World<'_> {
                 When::Step(step) => step <= self.counts.steps,
                 When::Before(name, number) => (name, number) == (natural, nth),
             };
-            if is_due && self.inflict(planned.fault) {
+            if is_due && self.inflict(planned.fault, planned.which) {
                 has_struck = true;
                 self.struck_before.push(Planned { when: When::Before(natural, nth), ..planned });
             } else {
@@ -49,66 +52,104 @@ impl World<'_> {
     }
 
     /// Makes it go wrong. False: there is nothing to strike yet.
-    pub fn inflict(&mut self, fault: Fault) -> bool {
-        let struck = match fault {
-            Fault::KillOldMaster => self.kill(self.master(Age::Old)),
-            Fault::KillNewMaster => self.kill(self.master(Age::New)),
-            Fault::KillOldWorker => self.kill(self.worker(Age::Old)),
-            Fault::KillNewWorker => self.kill(self.worker(Age::New)),
+    pub fn inflict(&mut self, fault: Fault, which: u8) -> bool {
+        let has_struck = match fault {
+            Fault::Blow(blow, whom) => self.whom(whom, which).is_some_and(|pid| self.deal(blow, pid)),
             Fault::Reload => match self.state.kernel.files().read(Path::PID) {
-                Some(Content::Pid(pid)) => {
-                    self.with(|kernel, around| kernel.kill(LABORATORY, pid, Signal::Hup, around))
-                }
+                Some(Content::Pid(pid)) => self.send(pid, Signal::Hup),
                 _ => false,
             },
-            Fault::Crash | Fault::Interrupt | Fault::FullDisk => {
-                self.struck.push(fault);
+            Fault::SecondUsr2 => self.upgrading_master().is_some_and(|pid| self.send(pid, Signal::Usr2)),
+            Fault::Crash | Fault::Interrupt | Fault::FullDisk => self.is_commanded,
+        };
+        if !has_struck {
+            return false;
+        }
+        if fault.is_of_command() {
+            self.struck.push(fault);
+        } else {
+            self.counts.faults.push(fault);
+            self.last_kill = Some(self.counts.steps);
+        }
+        self.has_changed = true;
+        self.note(What::Moment { name: format!("fault.{}", fault.name()) });
+        self.digest();
+        self.judge(Name { actor: Actor { who: Who::Fault, generation: 0, nth: 0 }, act: Act::Strike });
+        true
+    }
+
+    /// Takes a process away, and remembers whose service that was.
+    pub fn deal(&mut self, blow: Blow, pid: Pid) -> bool {
+        let Some(process) = self.state.kernel.process(pid) else { return false };
+        let is_master = process.actor.who == Who::Master;
+        self.excuses.is_about_to_be_struck(process, blow, &self.state.kernel);
+        match blow {
+            Blow::Kill => self.send(pid, Signal::Kill),
+            Blow::Term => self.send(pid, Signal::Term),
+            Blow::Quit => self.send(pid, Signal::Quit),
+            Blow::Exit => {
+                debug_assert!(is_master || process.actor.who == Who::Worker);
+                self.with(|kernel, around| kernel.exit(pid, EXIT_CODE, around));
                 true
             }
+        }
+    }
+
+    fn send(&mut self, pid: Pid, signal: Signal) -> bool {
+        self.with(|kernel, around| kernel.kill(LABORATORY, pid, signal, around))
+    }
+
+    fn whom(&self, whom: Whom, which: u8) -> Option<Pid> {
+        match whom {
+            Whom::OldMaster => self.all_masters().next(),
+            Whom::NewMaster => self.all_masters().skip(1).last(),
+            Whom::OldWorker => self.nth_worker(which, |generation, youngest| generation < youngest),
+            Whom::NewWorker => self.nth_worker(which, |generation, youngest| generation == youngest),
+        }
+    }
+
+    fn all_masters(&self) -> impl Iterator<Item = Pid> {
+        self.state.kernel.living().filter(|process| process.actor.who == Who::Master).map(|master| master.pid)
+    }
+
+    /// A worker by age, among those whose generation is right.
+    fn nth_worker(&self, which: u8, is_right: impl Fn(u8, u8) -> bool) -> Option<Pid> {
+        let kernel = &self.state.kernel;
+        let is_process = |process: &&Proc| process.actor.who != Who::Launcher;
+        let generations = || kernel.living().filter(is_process).map(|process| process.actor.generation);
+        // With one generation, it is the old one.
+        let youngest = generations().max().filter(|&max| generations().any(|it| it < max)).unwrap_or(u8::MAX);
+        let is_it = |process: &&Proc| {
+            process.actor.who == Who::Worker && is_right(process.actor.generation, youngest)
         };
-        if struck {
-            self.counts.faults.push(fault);
-            self.note(What::Moment { name: format!("fault.{}", fault.name()) });
-            self.digest();
-            self.judge(Name { actor: Actor { who: Who::Fault, generation: 0, nth: 0 }, act: Act::Strike });
-        }
-        struck
+        let count = kernel.living().filter(is_it).count();
+        let nth = usize::from(which).checked_rem(count)?;
+        kernel.living().filter(is_it).nth(nth).map(|worker| worker.pid)
     }
 
-    /// kill -9, remembered if it was somebody who accepted.
-    pub fn kill(&mut self, whom: Option<Pid>) -> bool {
-        let Some(pid) = whom else { return false };
-        let Some(process) = self.state.kernel.process(pid) else { return false };
-        self.last_worker.is_about_to_be_killed(process);
-        self.cut.extend(process.connections.iter().map(|&(_, id)| id));
-        self.last_kill = Some(self.counts.steps);
-        self.with(|kernel, around| kernel.kill(LABORATORY, pid, Signal::Kill, around))
-    }
-
-    fn master(&self, age: Age) -> Option<Pid> {
+    /// A master whose new binary runs.
+    fn upgrading_master(&self) -> Option<Pid> {
         let mut masters = self.state.kernel.living().filter(|process| process.actor.who == Who::Master);
-        let old = masters.next()?;
-        match age {
-            Age::Old => Some(old.pid),
-            Age::New => masters.last().map(|new| new.pid),
-        }
+        let (old, mut others) = (masters.next()?.pid, masters);
+        others.any(|new| new.parent == old).then_some(old)
     }
 
-    fn worker(&self, age: Age) -> Option<Pid> {
-        let master = self.master(age)?;
-        let is_its = |process: &&Proc| process.parent == master && process.actor.who == Who::Worker;
-        self.state.kernel.living().find(is_its).map(|worker| worker.pid)
-    }
-
-    /// Takes a fault that struck the orchestrator.
+    /// Takes a fault that struck the orchestrator; it counts from here.
     pub(in crate::model) fn take_struck(&mut self, fault: Fault) -> bool {
         let at = self.struck.iter().position(|&struck| struck == fault);
-        at.map(|at| self.struck.remove(at)).is_some()
+        let taken = at.map(|at| self.struck.remove(at));
+        self.counts.faults.extend(taken);
+        taken.is_some()
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Age {
-    Old,
-    New,
+    /// A command begins: from here on it can be killed, be interrupted, and meet a full disk.
+    pub(in crate::model) const fn command_begins(&mut self) {
+        self.is_commanded = true;
+    }
+
+    /// It has ended. What has not struck it by now never will.
+    pub(in crate::model) fn command_ends(&mut self) {
+        self.is_commanded = false;
+        self.struck.clear();
+    }
 }
