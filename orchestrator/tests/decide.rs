@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use orchestrator::machine::{
     Action, Decision, Defects, FileId, Generation, Goal, Identity, Intent, Memory, Observation, Options,
     Outcome, Phase, PidFile, Plan, Probes, Process, Reason, Retire, Side, Signal, StuckState, Title, Waiting,
-    decide,
+    decide, find_new_master_alone,
 };
 
 const OLD: FileId = FileId { device: 1, inode: 1 };
@@ -166,7 +166,10 @@ fn winch_waits_for_everything_that_makes_a_generation_fit() {
     for (case, spoil) in unfit.iter().enumerate() {
         let mut seen = overlap();
         spoil(&mut seen);
-        let early = at(&memory(Phase::Changing), &seen, 10);
+        let Decision::Act(Action::Note, known) = at(&memory(Phase::Changing), &seen, 10) else {
+            panic!("case {case}: who it is, is remembered first");
+        };
+        let early = at(&known, &seen, 10);
         assert!(matches!(early, Decision::Wait { .. }), "case {case}: {early:?}");
         let late = at(&memory(Phase::Changing), &seen, 5_000);
         assert!(matches!(reason(&late), Some(Reason::NotReady { .. })), "case {case}: {late:?}");
@@ -260,7 +263,9 @@ fn rolled_back_is_said_only_when_everything_is_as_before() {
     let back = winched(Phase::Back);
     let fresh = [process(103, OLD, Title::Worker), process(104, OLD, Title::Worker)];
     let good = Observation { old: Some(generation(100, OLD, &fresh)), ..before() };
-    assert!(matches!(at(&back, &good, 10), Decision::Finished(Outcome::RolledBack, _)));
+    let soon = at(&back, &good, 10);
+    assert!(matches!(soon, Decision::Wait { why: Waiting::OldWorkersStop, .. }), "told by WINCH? {soon:?}");
+    assert!(matches!(at(&back, &good, 1_000), Decision::Finished(Outcome::RolledBack, _)));
     let spoils: [fn(&mut Observation); 5] = [
         |seen| seen.pid_file = PidFile::Absent,
         |seen| seen.oldbin = PidFile::Pid(100),
@@ -271,7 +276,7 @@ fn rolled_back_is_said_only_when_everything_is_as_before() {
     for (case, spoil) in spoils.iter().enumerate() {
         let mut seen = good.clone();
         spoil(&mut seen);
-        assert!(!matches!(at(&back, &seen, 10), Decision::Finished(..)), "case {case}");
+        assert!(!matches!(at(&back, &seen, 1_000), Decision::Finished(..)), "case {case}");
     }
 }
 
@@ -423,9 +428,70 @@ fn workers_counted_in_the_middle_of_a_reload_are_not_waited_for_on_the_way_back(
     intent.plan.old_workers = 4;
     let fresh = [process(103, OLD, Title::Worker), process(104, OLD, Title::Worker)];
     let mut seen = Observation { old: Some(generation(100, OLD, &fresh)), ..before() };
-    let done = decide(&intent, &winched(Phase::Back), &seen, 10);
+    let done = decide(&intent, &winched(Phase::Back), &seen, 1_000);
     assert!(matches!(done, Decision::Finished(Outcome::RolledBack, _)), "{done:?}");
     seen.old.as_mut().unwrap().children.push(process(105, OLD, Title::Master));
-    let more = decide(&intent, &winched(Phase::Back), &seen, 10);
+    let more = decide(&intent, &winched(Phase::Back), &seen, 1_000);
     assert!(matches!(more, Decision::Act(Action::Note, _)), "one more is being forked: {more:?}");
+}
+
+#[test]
+fn the_commit_point_is_not_passed_while_anything_is_on_its_way_to_either_master() {
+    let soaking = winched(Phase::Soaking);
+    let busy: [fn(&mut Observation); 2] = [
+        |seen| seen.old.as_mut().unwrap().is_asleep = false,
+        |seen| seen.new.as_mut().unwrap().is_asleep = false,
+    ];
+    for spoil in busy {
+        let mut seen = drained();
+        spoil(&mut seen);
+        assert!(matches!(at(&soaking, &seen, 1_000), Decision::Wait { .. }));
+    }
+}
+
+#[test]
+fn the_new_workers_stay_when_their_master_dies_behind_the_commit_point_until_quit_is_known_to_be_lost() {
+    let mut committing = winched(Phase::Committing);
+    committing.master.how = Retire::Quit;
+    let orphans = new_workers().to_vec();
+    let seen = Observation { new: None, orphans, ..before() };
+    let early = at(&committing, &seen, 999);
+    assert!(matches!(early, Decision::Wait { why: Waiting::OldMasterEnd, .. }), "{early:?}");
+    assert_eq!(reason(&at(&committing, &seen, 1_000)), Some(&Reason::NewMasterDied));
+    let told = Observation { old: Some(generation(100, OLD, &[])), ..seen };
+    let stuck = at(&committing, &told, 1_000);
+    let is_stuck = Outcome::Stuck(StuckState::NewMasterDiedAfterCommit);
+    assert!(matches!(stuck, Decision::Finished(outcome, _) if outcome == is_stuck), "{stuck:?}");
+}
+
+#[test]
+fn workers_that_nginx_and_hup_have_both_started_are_reloaded_away() {
+    let hupped = Memory { hups: 1, hupped_ms: Some(5), ..winched(Phase::Back) };
+    let workers = [103, 104, 105, 106].map(|pid| process(pid, OLD, Title::Worker));
+    let seen = Observation { old: Some(generation(100, OLD, &workers)), ..before() };
+    let Decision::Act(Action::Note, missing) = at(&hupped, &seen, 10) else { panic!("it looks again first") };
+    let reload = at(&missing, &seen, 1_010);
+    assert_eq!(sent(&reload), Some((100, Signal::Hup)));
+    let Decision::Act(_, reloaded) = reload else { unreachable!() };
+    let fewer = Observation { old: Some(generation(100, OLD, &workers[2..])), ..before() };
+    let done = at(&reloaded, &fewer, 1_200);
+    assert!(matches!(done, Decision::Finished(Outcome::RolledBack, _)), "{done:?}");
+}
+
+#[test]
+fn a_new_master_that_was_never_seen_is_found_when_the_old_one_is_gone() {
+    let strays = [process(201, NEW, Title::Worker), process(200, NEW, Title::Master)];
+    let plan = intent().plan;
+    let found = find_new_master_alone(&plan, &strays, PidFile::Pid(200)).map(|new| new.pid);
+    assert_eq!(found, Some(200));
+    assert_eq!(find_new_master_alone(&plan, &strays, PidFile::Pid(7)), None);
+    let loading = [process(200, NEW, Title::Other)];
+    assert!(find_new_master_alone(&plan, &loading, PidFile::Absent).is_some());
+}
+
+#[test]
+fn a_master_without_workers_is_not_upgraded() {
+    let seen = Observation { old: Some(generation(100, OLD, &[])), ..before() };
+    let decision = at(&memory(Phase::Planned), &seen, 0);
+    assert!(matches!(decision, Decision::Finished(Outcome::Refused, _)), "{decision:?}");
 }

@@ -97,7 +97,7 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
 
 /// Orphans go once the old workers are there to take over; if these never come, the orphans stay.
 fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
-    if !is_enough(turn, old, serving(turn, old)) {
+    if may_be_told_until(turn, old).is_some() || !is_enough(turn, old, serving(turn, old)) {
         return None;
     }
     end_orphans(turn, old, StuckState::NewGenerationStays)
@@ -110,18 +110,16 @@ fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
 /// never doubled. A HUP that arrives together with WINCH would let nginx drain the workers that it starts.
 fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let memory = turn.memory;
+    if let Some(until_ms) = may_be_told_until(turn, old) {
+        return Some(turn.wait(until_ms, Waiting::OldWorkersStop));
+    }
     let serving = serving(turn, old);
     if is_enough(turn, old, serving) {
         // Workers that are there and long overdue with their sockets are as good as they will get.
         let is_served = memory.winched_ms.is_none() || old.accepts_everywhere();
         return if is_served { None } else { turn.patience(REVIVE_MS_MAX, Waiting::OldWorkersBack) };
     }
-    if let Some(winched_ms) = memory.winched_ms {
-        let is_lingering = old.workers().any(|worker| is_from_before(memory, worker));
-        let linger_until_ms = winched_ms.saturating_add(TITLE_MS_MAX);
-        if is_lingering && turn.now_ms < linger_until_ms {
-            return Some(turn.wait(linger_until_ms, Waiting::OldWorkersStop));
-        }
+    if memory.winched_ms.is_some() {
         // With the new master gone, nginx restarts its workers in the very wake-up that reaps it.
         let again_ms = memory.hupped_ms.map_or(0, |at| at.saturating_add(TITLE_MS_MAX));
         if serving == 0 && old.is_asleep && turn.now_ms < again_ms {
@@ -133,7 +131,7 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     }
     let (for_ms, why) = match old.is_asleep {
         // A worker that was told to go by another hand is forked again when it has drained.
-        true if old.draining() > 0 => (RETIRE_DRAIN_MS, Waiting::OldWorkersBack),
+        true if old.draining().next().is_some() => (RETIRE_DRAIN_MS, Waiting::OldWorkersBack),
         true => (REVIVE_MS_MAX, Waiting::OldWorkersBack),
         false => (ASLEEP_MS_MAX, Waiting::OldMasterAsleep),
     };
@@ -157,12 +155,32 @@ fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
         0 => usize::from(intent.plan.old_workers),
         counted => counted,
     };
+    // One that drains and was not told by WINCH was told by another hand, and is forked again, or by our reload.
+    let is_told = |worker: &&super::Process| {
+        let before = memory.old_workers.iter().chain(&memory.old_draining);
+        !before.clone().any(|known| known.is_same_process(&worker.identity))
+    };
+    if memory.hups > 0
+        && old.draining().any(|worker| is_told(&worker))
+        && let Some(decision) = turn.patience(RETIRE_DRAIN_MS, Waiting::OldWorkersStop)
+    {
+        return Some(decision);
+    }
     let is_crowded = old.workers().count() > before.max(usize::from(intent.plan.new_workers));
     if !is_crowded || memory.hups >= 2 * TRIES_MAX || intent.defects.leaves_doubled_workers {
         return None;
     }
     let patience = turn.patience(TITLE_MS_MAX, Waiting::OldWorkersStop);
     Some(patience.unwrap_or_else(|| hup(turn, old)))
+}
+
+/// Until when a worker that seems to serve may have been told by WINCH to go, and not say so yet. Before the first
+/// HUP even one that was forked since may have been there in time.
+fn may_be_told_until(turn: &Turn<'_>, old: &Generation) -> Option<u64> {
+    let memory = turn.memory;
+    let until_ms = memory.winched_ms?.saturating_add(TITLE_MS_MAX);
+    let may_be_told = |worker| memory.hups == 0 || is_from_before(memory, worker);
+    (turn.now_ms < until_ms && old.workers().any(may_be_told)).then_some(until_ms)
 }
 
 /// How many old workers serve. After WINCH those from before count only if one of them has not heard of it
@@ -208,7 +226,7 @@ fn without_old(turn: &Turn<'_>) -> Decision {
         && seen.pid_file == PidFile::Pid(new.master.identity.pid);
     // What was announced need not have been sent: a master that sleeps with all its workers was told nothing.
     let is_told = memory.master.how != super::Retire::No;
-    let is_going = is_told && !(new.is_asleep && new.draining() == 0);
+    let is_going = is_told && !(new.is_asleep && new.draining().next().is_none());
     if !is_fit || is_going {
         return turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster));
     }

@@ -72,9 +72,10 @@ fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
     let drained_at = options
         .drain_within_ms
         .map(|within_ms| memory.winched_ms.unwrap_or(memory.since_ms).saturating_add(within_ms));
-    if old.draining() > 0 && drained_at.is_none_or(|at| turn.now_ms < at) {
+    let draining = old.draining().count();
+    if draining > 0 && drained_at.is_none_or(|at| turn.now_ms < at) {
         let until_ms = drained_at.unwrap_or(u64::MAX).min(look_again(turn));
-        return turn.wait(until_ms, Waiting::OldWorkersDrain(old.draining()));
+        return turn.wait(until_ms, Waiting::OldWorkersDrain(draining));
     }
     // What is on its way to either of them may change what was seen.
     if !old.is_asleep {

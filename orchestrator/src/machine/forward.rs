@@ -76,6 +76,7 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
                     new: Some(new.master.identity.clone()),
                     new_workers: identities(new.workers()),
                     old_workers: identities(old.workers()),
+                    old_draining: identities(old.draining()),
                     winched_ms: Some(turn.now_ms),
                     ..memory.enter(Phase::Draining, turn.now_ms)
                 };

@@ -20,6 +20,8 @@ pub struct Memory {
     pub new_workers: Vec<Identity>,
     /// The old workers, when WINCH was announced.
     pub old_workers: Vec<Identity>,
+    /// Old workers that drained already when WINCH was announced, for another reason.
+    pub old_draining: Vec<Identity>,
     /// When WINCH was first announced.
     pub winched_ms: Option<u64>,
     /// When HUP was last announced.
@@ -107,6 +109,7 @@ impl Memory {
             new: None,
             new_workers: Vec::new(),
             old_workers: Vec::new(),
+            old_draining: Vec::new(),
             winched_ms: None,
             hupped_ms: None,
             hups: 0,

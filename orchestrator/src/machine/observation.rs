@@ -104,9 +104,8 @@ impl Generation {
     }
 
     /// Its workers that are shutting down.
-    #[must_use]
-    pub fn draining(&self) -> usize {
-        self.children.iter().filter(|child| child.title == Title::ShuttingDown).count()
+    pub fn draining(&self) -> impl Iterator<Item = &Process> {
+        self.children.iter().filter(|child| child.title == Title::ShuttingDown)
     }
 
     /// True if every listener that was asked about has a worker that accepts from it, as far as can be seen.

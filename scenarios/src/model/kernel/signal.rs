@@ -65,6 +65,12 @@ impl Signals {
         !self.pending.is_empty()
     }
 
+    /// True if a handler has met a signal that nobody has looked at.
+    #[must_use]
+    pub fn is_any_unread(&self) -> bool {
+        !self.met.is_empty()
+    }
+
     /// True if this signal waits.
     #[must_use]
     pub fn is_pending(&self, signal: Signal) -> bool {

@@ -102,6 +102,7 @@ impl World<'_> {
         has_looked
             && kernel.runnable().next().is_none()
             && self.masters().all(Proc::is_asleep)
+            && !kernel.living().any(|process| process.signals.is_any_unread())
             && !self.excuses.is_any_hidden(kernel)
     }
 
