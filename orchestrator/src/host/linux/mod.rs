@@ -3,6 +3,7 @@
 mod files;
 mod probe;
 mod process;
+mod socket_diag;
 mod sockets;
 mod wait;
 
@@ -11,6 +12,7 @@ pub(crate) use probe::Target;
 pub(crate) use process::{
     all, children, command_line, exe, file_id, is_asleep_in_sigsuspend, look, stat, title,
 };
+pub use socket_diag::SocketDiag;
 pub(crate) use sockets::listeners;
 
 use std::collections::BTreeMap;
@@ -240,6 +242,5 @@ fn number(signal: Signal) -> Number {
         Signal::Kill => Number::KILL,
         Signal::Usr2 => Number::USR2,
         Signal::Winch => Number::WINCH,
-        Signal::Io => Number::IO,
     }
 }

@@ -9,6 +9,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use super::SocketDiag;
+
 /// `TCP_LISTEN` in `/proc/net/tcp`.
 const TCP_LISTEN: &str = "0A";
 /// `__SO_ACCEPTCON` in the flags of `/proc/net/unix`.
@@ -18,14 +20,23 @@ const UNIX_ACCEPTS: u64 = 0x1_0000;
 /// socket in an epoll set may be anything.
 pub(crate) fn listeners(pid: u32) -> Vec<u64> {
     let held = sockets_of(pid);
-    let mut listening = BTreeSet::new();
-    for table in ["tcp", "tcp6"] {
-        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-        listening.extend(text.lines().skip(1).filter_map(tcp_listener));
-    }
+    let mut listening = tcp_listeners(pid);
     let text = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap_or_default();
     listening.extend(text.lines().skip(1).filter_map(unix_listener));
     held.intersection(&listening).copied().collect()
+}
+
+/// Every TCP socket that listens in the process's network namespace.
+fn tcp_listeners(pid: u32) -> BTreeSet<u64> {
+    let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
+    let is_ours = namespace("self").is_some_and(|ours| namespace(&pid.to_string()) == Some(ours));
+    let asked = || SocketDiag::open().and_then(|diag| diag.listeners()).ok().filter(|_| is_ours);
+    if let Some(found) = asked() {
+        return found.into_keys().collect();
+    }
+    let table = |name| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+    let read = |text: String| text.lines().skip(1).filter_map(tcp_listener).collect::<Vec<_>>();
+    ["tcp", "tcp6"].map(table).into_iter().flat_map(read).collect()
 }
 
 fn tcp_listener(line: &str) -> Option<u64> {
@@ -76,7 +87,24 @@ fn descriptors(pid: u32) -> impl Iterator<Item = (u32, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn a_socket_that_listens_is_found_among_connections() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+
+        let found = listeners(std::process::id());
+
+        let inode = |fd: &dyn std::os::fd::AsRawFd| {
+            let link = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap();
+            link.to_str().unwrap()["socket:[".len()..].trim_end_matches(']').parse::<u64>().unwrap()
+        };
+        assert!(found.contains(&inode(&listener)), "{found:?}");
+        assert!(!found.contains(&inode(&client)), "{found:?}");
+    }
 
     #[test]
     fn the_kernel_s_tables_are_read() {

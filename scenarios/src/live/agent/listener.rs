@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::proc;
-use super::socket_diag::SocketDiag;
+use orchestrator::host::linux::SocketDiag;
 
 /// The listening sockets of this network namespace.
 pub(super) struct Sockets(Option<SocketDiag>);

@@ -8,7 +8,7 @@
 //! | `isolation`, `loopback` | namespaces, mounts, the loopback device |
 //! | `folder`, `config`, `binary` | what lies in the world's folder |
 //! | `world`, `reactor`, `child` | the loop, processes that the agent started, their pipes |
-//! | `proc`, `log`, `socket_diag` | reading `/proc`, nginx's log and the kernel's sockets |
+//! | `proc`, `log` | reading `/proc` and nginx's log |
 //! | `observer`, `process`, `listener`, `pid_file`, `moment` | what was seen, as events |
 //! | `quiescence` | when nothing moves any more |
 //! | `subject`, `runbook`, `condition`, `claim` | who changes the binary |
@@ -34,7 +34,6 @@ mod quiescence;
 mod reactor;
 mod run;
 mod runbook;
-mod socket_diag;
 mod subject;
 mod world;
 
