@@ -177,15 +177,17 @@ fn winch_waits_for_everything_that_makes_a_generation_fit() {
 }
 
 #[test]
-fn a_usr2_without_effect_is_poked_once_and_then_given_up() {
+fn a_usr2_without_effect_is_sent_once_more_to_a_master_that_sleeps_and_then_given_up() {
     let seen = Observation { binary: Some(NEW), ..before() };
-    let poke = at(&memory(Phase::Changing), &seen, 1);
-    assert_eq!(sent(&poke), Some((100, Signal::Io)));
-    let poked = Memory { is_poked: true, ..memory(Phase::Changing) };
-    assert_eq!(reason(&at(&poked, &seen, 2)), Some(&Reason::NotStarted));
+    let again = at(&memory(Phase::Changing), &seen, 1);
+    assert_eq!(sent(&again), Some((100, Signal::Usr2)));
+    let asked_again = Memory { is_asked_again: true, ..memory(Phase::Changing) };
+    assert_eq!(reason(&at(&asked_again, &seen, 2)), Some(&Reason::NotStarted));
     let mut busy = seen;
     busy.old.as_mut().unwrap().is_asleep = false;
-    assert!(matches!(at(&poked, &busy, 2), Decision::Wait { why: Waiting::NewMaster, .. }));
+    for memory in [memory(Phase::Changing), asked_again] {
+        assert!(matches!(at(&memory, &busy, 2), Decision::Wait { why: Waiting::NewMaster, .. }));
+    }
 }
 
 #[test]

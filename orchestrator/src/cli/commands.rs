@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
@@ -17,7 +17,7 @@ use crate::host::linux::{Linux, boot, now_us};
 use crate::host::{HostError, Traced};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::machine::{Goal, Intent, Memory, Options, Outcome, Phase, Plan, StuckState};
-use crate::preflight::{Request, prepare, unstage};
+use crate::preflight::{Request, prepare, program, sweep, unstage};
 use crate::refusal::Refusal;
 use crate::rehearsal::{Rehearsal, Rehearsed};
 
@@ -136,7 +136,13 @@ fn name(phase: Phase) -> String {
 
 /// The journal of the nginx that is meant, locked, and what it says.
 fn find_entry(common: &Common, what: &'static str) -> Result<(Journal, Entry), Refusal> {
-    let nothing = |why: &str| Refusal::NothingToDo { what, why: why.to_owned() };
+    let nothing = || Refusal::NothingToDo { what, why: "oldbin has upgraded nothing here".to_owned() };
+    let (journal, entry, _) = find_journal(common)?;
+    Ok((journal, entry.ok_or_else(nothing)?))
+}
+
+/// The journal of the nginx that is meant, locked; what it says, if anything; and the pid file.
+fn find_journal(common: &Common) -> Result<(Journal, Option<Entry>, PathBuf), Refusal> {
     let pid_file = match &common.pid_file {
         Some(given) => discover::real_path(given)?,
         None => match Journal::only_pid_file(&common.state_dir)? {
@@ -146,8 +152,8 @@ fn find_entry(common: &Common, what: &'static str) -> Result<(Journal, Entry), R
     };
     let mut journal = Journal::of(&common.state_dir, &pid_file);
     journal.lock()?;
-    let entry = journal.read()?.ok_or_else(|| nothing("oldbin has upgraded nothing here"))?;
-    Ok((journal, entry))
+    let entry = journal.read()?;
+    Ok((journal, entry, pid_file))
 }
 
 fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
@@ -166,15 +172,23 @@ fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report
 }
 
 fn recover(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
-    let (journal, entry) = find_entry(common, "recover")?;
-    let entry = unstuck(entry);
-    if entry.memory.is_finished() {
-        let why = "the last upgrade is finished".to_owned();
-        return Err(Refusal::NothingToDo { what: "recover", why });
-    }
+    let (journal, entry, pid_file) = find_journal(common)?;
+    let Some(entry) = entry.map(unstuck).filter(|entry| !entry.memory.is_finished()) else {
+        return Err(swept(&pid_file));
+    };
     this_boot(&entry, "recover")?;
     let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
     run.drive(entry.plan, entry.memory, journal, common)
+}
+
+/// No upgrade is unfinished; but a run that was killed before it announced one leaves the copy that it staged.
+fn swept(pid_file: &Path) -> Refusal {
+    let staged = discover::find(Some(pid_file)).and_then(|(running, _)| program(&running, None));
+    let why = match staged.as_deref().map(sweep) {
+        Ok(Ok(true)) => "no upgrade had begun, and the copy that a killed run had staged is removed",
+        _ => "no upgrade is unfinished",
+    };
+    Refusal::NothingToDo { what: "recover", why: why.to_owned() }
 }
 
 fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
@@ -324,7 +338,7 @@ fn milliseconds(from_us: u64, to_us: u64) -> f64 {
 
 impl Journal {
     /// The pid file of the only journal in the folder; `None`: there is none, or there are several.
-    fn only_pid_file(state_dir: &Path) -> Result<Option<std::path::PathBuf>, JournalError> {
+    fn only_pid_file(state_dir: &Path) -> Result<Option<PathBuf>, JournalError> {
         let mut all = Self::all(state_dir)?;
         let last = all.pop();
         Ok(last.filter(|_| all.is_empty()).map(|entry| entry.plan.pid_file))

@@ -83,8 +83,6 @@ pub enum Signal {
     Usr2,
     /// No-accept: drain all workers.
     Winch,
-    /// Nothing but a wake-up: flags that were set before the master slept are acted on.
-    Io,
 }
 
 impl fmt::Display for Signal {
@@ -96,7 +94,6 @@ impl fmt::Display for Signal {
             Self::Kill => "KILL",
             Self::Usr2 => "USR2",
             Self::Winch => "WINCH",
-            Self::Io => "IO",
         })
     }
 }

@@ -136,12 +136,13 @@ fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
     if old.children.iter().any(is_changing) || !old.is_asleep || !names_old {
         return not_ready(turn, Waiting::NewMaster, "it has not appeared".to_owned());
     }
-    if turn.memory.is_poked {
+    if turn.memory.is_asked_again {
         return turn.turn_back(Reason::NotStarted);
     }
-    // A master that had just started may have set USR2's flag before its first sleep; any wake-up makes it
-    // act on that, and SIGIO means nothing else to it.
-    signal(&old.master.identity, Signal::Io, Memory { is_poked: true, ..turn.memory.clone() })
+    // It may never have been sent, if `oldbin` was killed then. A master that had just started may have set USR2's
+    // flag before its first sleep; any wake-up makes it act on that. And a new binary that has exited already is
+    // started once more, which nobody notices. It sleeps and has no such child, so it cannot start two.
+    signal(&old.master.identity, Signal::Usr2, Memory { is_asked_again: true, ..turn.memory.clone() })
 }
 
 /// The old master died by another hand. If the new one is fit, the upgrade has happened.

@@ -37,8 +37,8 @@ pub struct Memory {
     pub doubted_ms: Option<u64>,
     /// Since when something is missing that should come by itself: workers, or a pid file's right content.
     pub missing_ms: Option<u64>,
-    /// True once SIGIO was announced, the one poke of a master that seems to have missed USR2.
-    pub is_poked: bool,
+    /// True once USR2 was announced again, because nothing was seen to come of it.
+    pub is_asked_again: bool,
     /// How often the phase's own idempotent action was announced again, or failed.
     pub tries: u8,
 }
@@ -117,7 +117,7 @@ impl Memory {
             orphans: Retirement::NONE,
             doubted_ms: None,
             missing_ms: None,
-            is_poked: false,
+            is_asked_again: false,
             tries: 0,
         }
     }

@@ -8,8 +8,8 @@
 //! The rules that keep requests alive:
 //! - Nothing irreversible on a pid file's word. QUIT to the old master, the commit point, needs workers of
 //!   the new generation, alive and accepting, in the very observation that decides.
-//! - USR2 and HUP are at most once. Whether one was lost is judged only while the master sleeps in
-//!   sigsuspend with nothing pending.
+//! - USR2 and HUP take effect at most once. Whether one was lost, and is sent again, is judged only while the
+//!   master sleeps in sigsuspend with nothing pending.
 //! - The way back restores the file first, then the old workers, and only then retires the new master.
 //!
 //! # Source

@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 mod run;
 mod stage;
 
-pub use stage::unstage;
+pub use stage::{sweep, unstage};
 
 /// How long `-v` may take: it prints one line.
 const VERSION_MS_MAX: u64 = 10_000;
@@ -134,7 +134,10 @@ fn upgradable(running: &Running, dump: &str) -> Result<(), Refusal> {
 }
 
 /// The file that USR2 executes.
-fn program(running: &Running, given: Option<&Path>) -> Result<PathBuf, Refusal> {
+///
+/// # Errors
+/// [`Refusal::OtherProgram`].
+pub fn program(running: &Running, given: Option<&Path>) -> Result<PathBuf, Refusal> {
     let program = &running.start.program;
     let other = |why: String| Refusal::OtherProgram { program: program.clone(), why };
     if !program.contains('/') {

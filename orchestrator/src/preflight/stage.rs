@@ -61,6 +61,23 @@ pub fn unstage(plan: &Plan) {
     let _ = fs::remove_file(&plan.new_link);
 }
 
+/// Removes what a run left that was killed before its first announcement. True if there was something.
+///
+/// # Errors
+/// The first file that cannot be removed.
+pub fn sweep(binary: &Path) -> io::Result<bool> {
+    let new_link = beside(binary, "new");
+    let mut was_there = false;
+    for path in [beside(&new_link, "copy"), new_link] {
+        match fs::remove_file(&path) {
+            Ok(()) => was_there = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(was_there)
+}
+
 /// A copy with the mode, the owner and the capabilities of `like`, on disk when this returns.
 fn copy(from: &Path, to: &Path, like: &Path) -> io::Result<()> {
     let like_meta = fs::metadata(like)?;

@@ -224,8 +224,6 @@ acts! {
     SendUsr2 = "send-usr2",
     /// It sends WINCH.
     SendWinch = "send-winch",
-    /// It sends SIGIO.
-    SendIo = "send-io",
     /// It sends a signal to workers without a master.
     SendOrphans = "send-to-orphans",
     /// The subject stops waiting because something changed.
