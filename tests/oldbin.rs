@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod common;
+#[path = "oldbin/crash_points.rs"]
+mod crash_points;
 #[path = "oldbin/site.rs"]
 mod site;
 
@@ -47,13 +49,16 @@ const TESTS: &[(&str, fn())] = &[
 ];
 
 fn main() -> ExitCode {
+    if let Some(code) = crash_points::run_if_rehearsed() {
+        return code;
+    }
     if let Ok(name) = std::env::var(TEST) {
         return agent(&name);
     }
     let fakes = stamp_fakes();
     let real = common::real_releases(&[OLD, NEW]);
     let mut trials = Vec::new();
-    for (name, _) in TESTS {
+    for (name, _) in all() {
         let folder = fakes.path().to_owned();
         trials.push(Trial::test(format!("{name} on fake"), move || run(name, &folder)));
         let folder = real.clone();
@@ -88,10 +93,19 @@ fn stamp_fakes() -> tempfile::TempDir {
     folder
 }
 
+fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
+    TESTS.iter().chain(crash_points::TESTS)
+}
+
 /// Runs one test in a process of its own.
 fn run(name: &str, releases: &Path) -> Result<(), Failed> {
     let me = std::env::current_exe()?;
     let ran = Command::new(me).env(TEST, name).env(RELEASES, releases).output()?;
+    let told = String::from_utf8_lossy(&ran.stdout);
+    #[expect(clippy::print_stdout, reason = "how many points there were is told")]
+    for line in told.lines().filter(|line| line.starts_with("points: ")) {
+        println!("{line}");
+    }
     if ran.status.success() {
         return Ok(());
     }
@@ -101,7 +115,7 @@ fn run(name: &str, releases: &Path) -> Result<(), Failed> {
 
 fn agent(name: &str) -> ExitCode {
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).unwrap();
-    let (_, test) = TESTS.iter().find(|(known, _)| *known == name).unwrap();
+    let (_, test) = all().find(|(known, _)| *known == name).unwrap();
     let is_ok = std::panic::catch_unwind(test).is_ok();
     site::end_everybody();
     if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -151,10 +151,15 @@ impl Site {
 
     fn command(&self, arguments: &[OsString]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oldbin"));
-        command.args(arguments).arg("--json");
-        command.arg("--state-dir").arg(self.path("state")).arg("--pid-file").arg(self.path("nginx.pid"));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.dress(&mut command, arguments);
         command
+    }
+
+    /// Gives a program that is `oldbin` these arguments, and those that make it work on this site.
+    pub(crate) fn dress<'a>(&self, oldbin: &'a mut Command, arguments: &[OsString]) -> &'a mut Command {
+        oldbin.args(arguments).arg("--json");
+        oldbin.arg("--state-dir").arg(self.path("state")).arg("--pid-file").arg(self.path("nginx.pid"));
+        oldbin.stdout(Stdio::piped()).stderr(Stdio::piped())
     }
 
     /// Runs `oldbin` to its end.
@@ -237,6 +242,15 @@ impl Site {
 
     /// Fresh connections, one after the other, in four threads.
     pub(crate) fn load(&self) -> Load {
+        self.load_by(4)
+    }
+
+    /// Fresh connections, one after the other.
+    pub(crate) fn light_load(&self) -> Load {
+        self.load_by(1)
+    }
+
+    fn load_by(&self, clients: usize) -> Load {
         let is_over = Arc::new(AtomicBool::new(false));
         let port = self.port;
         let client = |_| {
@@ -252,7 +266,7 @@ impl Site {
                 (served, lost)
             })
         };
-        Load { clients: (0..4).map(client).collect(), is_over }
+        Load { clients: (0..clients).map(client).collect(), is_over }
     }
 }
 
