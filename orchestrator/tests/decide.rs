@@ -359,15 +359,19 @@ fn orphans_stay_until_the_generation_that_serves_has_its_workers() {
 
 #[test]
 fn a_new_master_that_was_announced_an_end_and_sleeps_with_all_its_workers_serves_when_the_old_one_is_gone() {
-    let mut told = winched(Phase::Back);
-    told.master.how = Retire::Quit;
+    let told = Memory { is_new_told: true, ..winched(Phase::Back) };
     let alone = Observation { old: None, ..overlap() };
-    assert!(matches!(at(&told, &alone, 10), Decision::Wait { .. }), "it may not have heard yet");
-    let Decision::Act(Action::Note, kept) = at(&told, &alone, 1_000) else { unreachable!() };
+    let Decision::Act(Action::Note, doubting) = at(&told, &alone, 10) else {
+        panic!("it may not say so yet")
+    };
+    assert!(matches!(at(&doubting, &alone, 1_009), Decision::Wait { .. }));
+    let Decision::Act(Action::Note, kept) = at(&doubting, &alone, 1_010) else { unreachable!() };
     assert_eq!(kept.phase, Phase::Committing);
     let mut going = alone;
     going.new.as_mut().unwrap().is_asleep = false;
-    let stuck = at(&told, &going, 1_000);
+    let Decision::Act(Action::Note, calm) = at(&doubting, &going, 1_010) else { panic!("it is going") };
+    let Decision::Act(Action::Note, missing) = at(&calm, &going, 1_010) else { panic!("it may come back") };
+    let stuck = at(&missing, &going, 6_010);
     assert!(matches!(stuck, Decision::Finished(Outcome::Stuck(StuckState::OnlyUnfitNewMaster), _)));
 }
 

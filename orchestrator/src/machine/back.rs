@@ -51,7 +51,7 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
             new_workers.sort();
             new_workers.dedup();
             let known = Some(new.master.identity.clone());
-            let memory = Memory { master, new_workers, new: known, ..memory.clone() };
+            let memory = Memory { master, new_workers, new: known, is_new_told: true, ..memory.clone() };
             retire(new, how, Some(old), memory)
         }
         Rung::Wait(until_ms) => {
@@ -223,16 +223,23 @@ fn without_old(turn: &Turn<'_>) -> Decision {
     let is_fit = new.master.title == Title::Master
         && new.master.identity.exe == Some(intent.plan.new_file)
         && new.workers().count() >= usize::from(intent.plan.new_workers)
-        && seen.pid_file == PidFile::Pid(new.master.identity.pid);
-    // What was announced need not have been sent: a master that sleeps with all its workers was told nothing.
-    let is_told = memory.master.how != super::Retire::No;
-    let is_going = is_told && !(new.is_asleep && new.draining().next().is_none());
+        && seen.pid_file == PidFile::Pid(new.master.identity.pid)
+        && new.is_asleep;
+    let is_going = memory.is_new_told && new.draining().next().is_some();
+    let note = |doubted_ms| Decision::Act(Action::Note, Memory { doubted_ms, ..memory.clone() });
     if !is_fit || is_going {
-        return turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster));
+        if memory.doubted_ms.is_some() {
+            return note(None);
+        }
+        let patience = turn.patience(REVIVE_MS_MAX, Waiting::NewWorkers);
+        return patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster)));
     }
-    let heard_ms = memory.master.since_ms.saturating_add(TITLE_MS_MAX);
-    if is_told && turn.now_ms < heard_ms {
-        return turn.wait(heard_ms, Waiting::NewWorkers);
+    // What was announced need not have been sent. If it was, a master that sleeps has read it, and its workers say
+    // soon that they were told.
+    match memory.doubted_ms.map(|since_ms| since_ms.saturating_add(TITLE_MS_MAX)) {
+        None if memory.is_new_told => return note(Some(turn.now_ms)),
+        Some(heard_ms) if turn.now_ms < heard_ms => return turn.wait(heard_ms, Waiting::NewWorkers),
+        None | Some(_) => {}
     }
     if seen.binary != Some(intent.plan.new_file) && memory.tries < 2 * TRIES_MAX {
         return Decision::Act(Action::Replace(Side::New), memory.tried());

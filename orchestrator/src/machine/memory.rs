@@ -30,6 +30,8 @@ pub struct Memory {
     pub hups: u8,
     /// How far a master (the new one on the way back, the old one beyond the commit point) was told to go.
     pub master: Retirement,
+    /// The new master was announced its end once, which nothing takes back.
+    pub is_new_told: bool,
     /// How far workers without a master were told to go.
     pub orphans: Retirement,
     /// Since when the new generation has not answered a probe, or not accepted from a socket; or a process
@@ -114,6 +116,7 @@ impl Memory {
             hupped_ms: None,
             hups: 0,
             master: Retirement::NONE,
+            is_new_told: false,
             orphans: Retirement::NONE,
             doubted_ms: None,
             missing_ms: None,
