@@ -69,6 +69,9 @@ struct StampArguments {
     /// Misbehaviour, such as "exits-at-start status=1"; see `fake-nginx faults`
     #[arg(long, value_name = "FAULT")]
     fault: Option<Fault>,
+    /// Unix socket at which every process reports its moments, and waits to be told to go on; see `fake_nginx::control`
+    #[arg(long, value_name = "SOCKET", value_parser = control_socket)]
+    control: Option<PathBuf>,
     /// Deliberate defect, for tests that must notice it (can be repeated)
     #[arg(long = "defect", value_name = "NAME", hide = true)]
     defects: Vec<String>,
@@ -140,6 +143,20 @@ pub fn main_from(argv: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// The absolute path of a unix socket: a process of nginx may run anywhere.
+fn control_socket(text: &str) -> Result<PathBuf, String> {
+    let path = std::path::absolute(text).map_err(|error| error.to_string())?;
+    match path.as_os_str().len() {
+        length if length > SOCKET_PATH_BYTES_MAX => {
+            Err(format!("the path of a unix socket has at most {SOCKET_PATH_BYTES_MAX} bytes, not {length}"))
+        }
+        _ => Ok(path),
+    }
+}
+
+/// `sun_path` without the zero behind it.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
 /// Whether somebody took this for a stamped copy: nothing to do, or one of nginx's options.
 fn is_like_nginx(argv: &[OsString]) -> bool {
     match argv.get(1).and_then(|word| word.to_str()) {
@@ -179,6 +196,7 @@ fn run(arguments: Arguments, output: &mut dyn Write) -> Result<(), Failure> {
             let stamp = Stamp {
                 overrides: arguments.profiles,
                 fault: arguments.fault,
+                control: arguments.control,
                 defects: arguments.defects,
                 ..Stamp::configured(arguments.version, &arguments.configure_arguments)
             };
@@ -307,6 +325,9 @@ mod tests {
                   debian-pidfile]
               --fault <FAULT>
                   Misbehaviour, such as "exits-at-start status=1"; see `fake-nginx faults`
+              --control <SOCKET>
+                  Unix socket at which every process reports its moments, and waits to be told to go on; see
+                  `fake_nginx::control`
               --configure-arguments <ARGUMENTS>
                   What `-V` tells; --prefix, --conf-path, --pid-path and --error-log-path in it also set the
                   built-in paths

@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod conf;
+pub mod control;
 pub mod fault;
 pub mod http;
 pub mod machine;

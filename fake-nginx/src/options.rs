@@ -48,6 +48,14 @@ pub enum SignalWord {
     Reload,
 }
 
+impl Options {
+    /// True if nothing is printed, tested or signalled: this process shall serve.
+    #[must_use]
+    pub const fn is_to_serve(&self) -> bool {
+        !self.show_version && !self.test && self.signal.is_none()
+    }
+}
+
 /// Reads `argv` without the program's name. The error is what nginx says on standard error before exit 1,
 /// without the line's end.
 ///

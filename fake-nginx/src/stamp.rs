@@ -49,6 +49,8 @@ pub struct Stamp {
     pub overrides: Vec<Override>,
     /// What it does wrong, if anything.
     pub fault: Option<Fault>,
+    /// Where its processes report their moments and wait to be answered; see [`crate::control`].
+    pub control: Option<PathBuf>,
     /// Deliberate defects of its machine, for the tests of the tests.
     pub defects: Vec<String>,
     /// What `-V` tells.
@@ -71,6 +73,7 @@ impl Stamp {
             version,
             overrides: Vec::new(),
             fault: None,
+            control: None,
             defects: Vec::new(),
             configure_arguments: String::new(),
             prefix: "/usr/local/nginx/".into(),

@@ -85,6 +85,17 @@ pub enum Command {
     Reopen,
 }
 
+/// What a fork is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Offspring {
+    /// The daemon that becomes the master.
+    Master,
+    /// A worker.
+    Worker,
+    /// A process that executes the new binary.
+    NewBinary,
+}
+
 /// An act.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
@@ -177,7 +188,7 @@ pub enum Effect {
         for_ms: u64,
     },
     /// fork(2): [`Reply::Forked`](super::Reply::Forked) in the parent, [`Reply::Child`](super::Reply::Child) in the child, or it fails.
-    Fork,
+    Fork(Offspring),
     /// setsid(2), umask 0, standard input and output to `/dev/null`.
     Detach,
     /// execve(2) of the own command line. Only a failure is answered.

@@ -11,7 +11,7 @@
 use smallvec::SmallVec;
 
 use super::cycle::{Cycle, Fd, Listening, Listenings, PidFile};
-use super::effect::{Effect, Entry, Notice, Print};
+use super::effect::{Effect, Entry, Notice, Offspring, Print};
 use super::init_cycle::{InitCycle, Occasion, Progress};
 use super::line::Line;
 use super::master::{Birth, Master};
@@ -316,7 +316,7 @@ impl StartUp {
 
     fn daemonise(&mut self) -> Option<Effect> {
         if self.inherited.is_none() && self.cycle().daemon {
-            return self.go(Step::Forked, Effect::Fork);
+            return self.go(Step::Forked, Effect::Fork(Offspring::Master));
         }
         self.to(Step::WritePid)
     }

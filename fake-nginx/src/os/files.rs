@@ -10,19 +10,14 @@ use std::path::Path;
 
 use crate::machine::{Pid, pid_file};
 
-/// Creates the file; with a pid it is truncated and holds that.
-pub(super) fn write_pid(path: &Path, pid: Option<Pid>) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(pid.is_some())
-        .mode(0o644)
-        .open(path)?;
-    match pid {
-        Some(Pid(pid)) => file.write_all(format!("{pid}\n").as_bytes()),
-        None => Ok(()),
-    }
+/// Creates the file if it is not there, and empties it if it is to be written.
+pub(super) fn create_pid(path: &Path, is_emptied: bool) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(is_emptied).mode(0o644).open(path)
+}
+
+/// Writes the number.
+pub(super) fn write_pid(mut file: File, Pid(pid): Pid) -> io::Result<()> {
+    file.write_all(format!("{pid}\n").as_bytes())
 }
 
 /// What the file holds, as far as nginx reads.

@@ -10,6 +10,7 @@ mod arrivals;
 mod channels;
 mod client;
 mod clock;
+mod control;
 mod environment;
 mod files;
 mod listeners;

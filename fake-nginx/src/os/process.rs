@@ -32,6 +32,13 @@ pub(super) fn exit(code: u8) -> ! {
     unsafe { libc::_exit(i32::from(code)) }
 }
 
+/// Dies as by kill -9.
+pub(super) fn crash() -> ! {
+    let _ = nix::sys::signal::kill(unistd::getpid(), NixSignal::SIGKILL);
+    // Not reached: nothing can hold the signal back.
+    exit(137)
+}
+
 /// execve(2) of `argv[0]` as it is. Returns only on failure.
 pub(super) fn exec(argv: &[CString], environment: &[CString]) -> Errno {
     let program: &CStr = argv.first().map_or(c"", CString::as_c_str);

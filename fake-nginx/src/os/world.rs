@@ -12,6 +12,7 @@ use nix::unistd::{getpid, getppid};
 
 use super::channels::Channels;
 use super::clock::{self, Clock};
+use super::control::Control;
 use super::environment::{self, Environment};
 use super::listeners::Listeners;
 use super::logs::Logs;
@@ -20,7 +21,9 @@ use super::title::Room;
 use super::worker::WorkerSockets;
 use super::{arrivals, files, process};
 use crate::conf::Address;
-use crate::machine::{ConfId, Effect, Errno, Named, Names, Pid, PidFile, Reply, Slot, Title, inherited};
+use crate::machine::{
+    ConfId, Effect, Errno, Moment, Named, Names, Pid, PidFile, Reply, Slot, Title, inherited,
+};
 use crate::options::Options;
 use crate::release::Profile;
 use crate::stamp::Stamp;
@@ -45,12 +48,17 @@ pub(super) struct World {
     pub(super) worker: Option<WorkerSockets>,
     /// Whether thread numbers are logged: nginx with threads does, others write 0.
     pub(super) has_threads: bool,
+    /// Where moments are reported, if the stamp says so.
+    pub(super) control: Option<Control>,
 }
 
 impl World {
     pub(super) fn new(stamp: Stamp, options: Options, argv: Vec<OsString>) -> Self {
         arrivals::undo_runtime();
         let environment = Environment::take();
+        let control = stamp.control.clone().filter(|_| options.is_to_serve());
+        let is_new_binary = environment.inherited().is_some();
+        let control = control.map(|path| Control::new(path, parent_pid(), is_new_binary));
         let mut names = Names::default();
         names.argv0 = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
         names.version = stamp.version.to_string();
@@ -71,18 +79,19 @@ impl World {
             channels: Channels::default(),
             slot: Slot(0),
             worker: None,
+            control,
         }
     }
 
-    /// Carries an effect out.
+    /// Carries an effect out; [`World::perform`] reports it too.
     #[expect(clippy::too_many_lines, reason = "one table, one arm for each kind of effect")]
-    pub(super) fn perform(&mut self, effect: Effect) -> Reply {
+    pub(super) fn carry_out(&mut self, effect: Effect) -> Reply {
         match effect {
             Effect::Log(entry) => self.log(entry),
             Effect::Say(notice) => self.say(notice),
             Effect::Print(print) => self.print(print),
             Effect::OwnPid => Reply::Pid(own_pid()),
-            Effect::ParentPid => Reply::Pid(Pid(getppid().as_raw().unsigned_abs())),
+            Effect::ParentPid => Reply::Pid(parent_pid()),
             Effect::OpenBuiltInLog => self.open_built_in_log(),
             Effect::CloseBuiltInLog => {
                 self.built_in_log = None;
@@ -127,9 +136,7 @@ impl World {
                 Address::Unix(path) => io_reply(fs::remove_file(path)),
                 Address::Tcp(_) => Reply::Done,
             },
-            Effect::WritePid { file, pid } => {
-                io_reply(files::write_pid(Path::new(&self.pid_file(file)), pid))
-            }
+            Effect::WritePid { file, pid } => io_reply(self.write_pid(&self.pid_file(file), pid)),
             Effect::ReadPid(path) => match files::read_pid(Path::new(self.names.path_of(path))) {
                 Ok(read) => Reply::PidRead(read.map_err(|text| self.names.text(&text))),
                 Err(error) => Reply::Failed(io_errno(&error)),
@@ -152,7 +159,7 @@ impl World {
                 clock::pause(for_ms);
                 Reply::Done
             }
-            Effect::Fork => match process::fork() {
+            Effect::Fork(_) => match process::fork() {
                 Ok(Some(pid)) => Reply::Forked(pid),
                 Ok(None) => Reply::Child,
                 Err(error) => Reply::Failed(errno(error as i32)),
@@ -204,6 +211,13 @@ impl World {
         }
     }
 
+    fn write_pid(&mut self, path: &str, pid: Option<Pid>) -> io::Result<()> {
+        let file = files::create_pid(Path::new(path), pid.is_some())?;
+        let Some(pid) = pid else { return Ok(()) };
+        self.reach(Moment::WritePid, &Reply::Done);
+        files::write_pid(file, pid)
+    }
+
     fn look_at_system(&mut self) -> Reply {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, 0));
         let os = nix::sys::utsname::uname().map_or_else(
@@ -213,9 +227,10 @@ impl World {
         Reply::System { os: self.names.text(&os), soft, hard }
     }
 
-    fn set_title(&self, title: Title) -> Reply {
+    fn set_title(&mut self, title: Title) -> Reply {
         let title = match title {
             Title::Master => {
+                self.control_is_master();
                 let words: Vec<_> = self.argv.iter().map(|word| word.to_string_lossy()).collect();
                 format!("nginx: master process {}", words.join(" "))
             }
@@ -232,6 +247,10 @@ impl World {
 /// The process's own number; it changes with every fork.
 pub(super) fn own_pid() -> Pid {
     Pid(getpid().as_raw().unsigned_abs())
+}
+
+fn parent_pid() -> Pid {
+    Pid(getppid().as_raw().unsigned_abs())
 }
 
 pub(super) fn errno(number: i32) -> Errno {

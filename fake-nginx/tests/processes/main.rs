@@ -3,6 +3,7 @@
 //! The test program stamps copies of itself, so its `main` begins as every program's does that makes fakes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
+mod control;
 mod life;
 mod stage;
 mod upgrade;
@@ -14,9 +15,10 @@ fn main() {
     // Daemons fall to this process, so that whatever a test leaves behind can be found and reaped.
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).expect("Linux has subreapers");
     let arguments = Arguments::from_args();
-    let tests: Vec<(&'static str, fn())> = life::TESTS.iter().chain(upgrade::TESTS).copied().collect();
+    let tests: Vec<(&'static str, fn())> =
+        life::TESTS.iter().chain(upgrade::TESTS).chain(control::TESTS).copied().collect();
     if !arguments.list {
-        stage::prepare(&upgrade::stamps());
+        stage::prepare(&[upgrade::stamps(), control::stamps()].concat());
     }
     let trials = tests.into_iter().map(|(name, test)| {
         Trial::test(name, move || {

@@ -5,7 +5,7 @@
 //! `ngx_spawn_process` and `ngx_execute_proc` in `src/os/unix/ngx_process.c`, nginx 1.14 to 1.30.
 
 use super::{Child, Master, NewBinary, Point, Step as MasterStep, reap};
-use crate::machine::effect::{Command, Effect, Slot};
+use crate::machine::effect::{Command, Effect, Offspring, Slot};
 use crate::machine::line::{Errno, Kind, Line};
 use crate::machine::reply::Reply;
 use crate::machine::signal::Pid;
@@ -63,7 +63,7 @@ impl Master {
             }
             Step::Fork { slot, kind, then } => match reply.outcome() {
                 Err(errno) => self.log(spawn(Step::Failed { then }), Line::ChannelFailed { kind, errno }),
-                Ok(()) => self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork),
+                Ok(()) => self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork(Offspring::Worker)),
             },
             Step::Forked { slot, kind, then } => self.forked(slot, kind, then, reply),
             Step::CloseChannel { slot, then } => {
@@ -90,7 +90,9 @@ impl Master {
     pub(super) fn spawn_into(&mut self, slot: u16, kind: Kind, then: Then) -> Option<Turn> {
         match kind {
             Kind::Worker(_) => self.to(spawn(Step::Channel { slot, kind, then })),
-            Kind::NewBinary => self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork),
+            Kind::NewBinary => {
+                self.go(spawn(Step::Forked { slot, kind, then }), Effect::Fork(Offspring::NewBinary))
+            }
         }
     }
 

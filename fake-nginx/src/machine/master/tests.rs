@@ -119,8 +119,8 @@ impl Stage {
             Effect::BlockSignals => Reply::Woken(smallvec![]),
             Effect::ParentPid => Reply::Pid(self.parent),
             Effect::RenameToOldbin(_) => fails("rename"),
-            Effect::Fork if self.failing.contains("fork") => Reply::Failed(Errno(11)),
-            Effect::Fork => {
+            Effect::Fork(_) if self.failing.contains("fork") => Reply::Failed(Errno(11)),
+            Effect::Fork(_) => {
                 self.next_pid += 1;
                 Reply::Forked(Pid(self.next_pid - 1))
             }

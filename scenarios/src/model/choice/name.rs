@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use fake_nginx::machine::Moment;
+
 /// A step: who does what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
@@ -81,17 +83,20 @@ macro_rules! acts {
         /// What is done in one step.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Act {
+            /// What a process of nginx does, in the fake's own words.
+            Nginx(Moment),
             $($(#[$doc])* $variant,)+
         }
 
         impl Act {
-            /// Every act.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
+            /// What nobody of nginx does.
+            const OTHERS: &[Self] = &[$(Self::$variant),+];
 
             /// Its word.
             #[must_use]
             pub const fn word(self) -> &'static str {
                 match self {
+                    Self::Nginx(moment) => moment.word(),
                     $(Self::$variant => $word,)+
                 }
             }
@@ -100,78 +105,6 @@ macro_rules! acts {
 }
 
 acts! {
-    /// Something that nobody else sees.
-    Inner = "go-on",
-    /// getppid(2)
-    ParentPid = "look-at-parent",
-    /// Reads the configuration.
-    ReadConf = "read-conf",
-    /// socket(2), bind(2), listen(2)
-    OpenListener = "listen",
-    /// close(2) of a listening socket.
-    CloseListener = "close-listener",
-    /// unlink(2) of a unix socket's path.
-    UnlinkSocket = "unlink-socket",
-    /// Creates or truncates a pid file.
-    CreatePid = "create-pid-file",
-    /// Writes the number into it.
-    WritePid = "write-pid-file",
-    /// Reads one.
-    ReadPid = "read-pid-file",
-    /// `nginx.pid` to `nginx.pid.oldbin`.
-    RenameToOldbin = "rename-to-oldbin",
-    /// And back.
-    RenameBack = "rename-back",
-    /// unlink(2) of a pid file.
-    UnlinkPid = "unlink-pid-file",
-    /// Handlers are there.
-    InstallHandlers = "install-handlers",
-    /// Signals are blocked.
-    BlockSignals = "block-signals",
-    /// sigsuspend(2) returns.
-    Wake = "wake",
-    /// setitimer(2)
-    StartTimer = "start-timer",
-    /// A pause is over.
-    EndPause = "end-pause",
-    /// fork(2)
-    Fork = "fork",
-    /// execve(2)
-    Exec = "exec",
-    /// _exit(2)
-    Exit = "exit",
-    /// Another process title.
-    SetTitle = "set-title",
-    /// socketpair(2)
-    OpenChannel = "open-channel",
-    /// Closes it.
-    CloseChannel = "close-channel",
-    /// Tells a worker.
-    Tell = "tell-worker",
-    /// kill(2)
-    Kill = "kill",
-    /// waitpid(2)
-    Wait = "wait-for-child",
-    /// An epoll, and signals are unblocked.
-    EnterWorker = "enter-worker",
-    /// epoll_ctl(2), add.
-    Watch = "watch-listener",
-    /// epoll_ctl(2), delete.
-    Unwatch = "unwatch-listener",
-    /// epoll_wait(2) returns.
-    Events = "take-events",
-    /// Reads from the master.
-    ReadChannel = "read-channel",
-    /// accept(2)
-    Accept = "accept",
-    /// recv(2)
-    Receive = "receive",
-    /// send(2)
-    Send = "send",
-    /// shutdown(2)
-    ShutdownWrite = "shutdown-write",
-    /// close(2) of a connection.
-    Close = "close",
     /// Connects and asks, on a connection of its own.
     ConnectFresh = "connect-fresh",
     /// Connects and asks for something slow.
@@ -234,6 +167,13 @@ acts! {
     Strike = "strikes",
 }
 
+impl Act {
+    /// Every act.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Moment::ALL.iter().copied().map(Self::Nginx).chain(Self::OTHERS.iter().copied())
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.actor, self.act.word())
@@ -251,7 +191,7 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, NoName> {
         let parsed = || {
             let (actor, act) = text.split_once('.')?;
-            let act = Act::ALL.iter().copied().find(|known| known.word() == act)?;
+            let act = Act::all().find(|known| known.word() == act)?;
             Some(Self { actor: actor_of(actor)?, act })
         };
         parsed().ok_or_else(|| NoName(text.to_owned()))
@@ -305,7 +245,7 @@ mod tests {
             Actor { who: Who::Worker, generation: 4, nth: 11 },
         ];
         for actor in actors {
-            for &act in Act::ALL {
+            for act in Act::all() {
                 let name = Name { actor, act };
                 assert_eq!(name.to_string().parse(), Ok(name));
             }

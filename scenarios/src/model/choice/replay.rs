@@ -62,11 +62,15 @@ impl Chooser for Replay {
 
 #[cfg(test)]
 mod tests {
+    use fake_nginx::machine::Moment;
+
     use super::super::{Act, Actor, Recorder, Tape};
     use super::*;
 
     fn ways() -> [Name; 3] {
-        [Act::Fork, Act::Exec, Act::Exit].map(|act| Name { actor: Actor::SUBJECT, act })
+        [Moment::Fork, Moment::Exec, Moment::Exit]
+            .map(Act::Nginx)
+            .map(|act| Name { actor: Actor::SUBJECT, act })
     }
 
     #[test]
@@ -84,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_step_that_is_not_possible_any_more_is_told() {
-        let missing = Name { actor: Actor::SUBJECT, act: Act::Kill };
+        let missing = Name { actor: Actor::SUBJECT, act: Act::Nginx(Moment::Kill) };
         let deviation = Deviation { instead_of: ways()[0], nth: 1, take: missing };
         let mut replay = Replay::new(vec![deviation], Vec::new());
 

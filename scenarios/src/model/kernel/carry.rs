@@ -40,7 +40,9 @@ impl Kernel {
         let mut reply = reply;
         loop {
             let effect = self.of(pid).machine.next(reply);
-            match self.inner(pid, &effect, around) {
+            let inner = self.inner(pid, &effect, around);
+            debug_assert_eq!(inner.is_none(), effect.moment().is_some(), "{effect:?}");
+            match inner {
                 Some(answer) => reply = answer,
                 None => {
                     let now_ms = self.now_ms;
@@ -129,7 +131,7 @@ impl Kernel {
             Effect::BlockSignals => Reply::Woken(self.of(pid).signals.block()),
             Effect::Sleep => Reply::Woken(self.of(pid).signals.take_pending()),
             Effect::Pause { .. } => Reply::Done,
-            Effect::Fork => Reply::Forked(self.fork(pid, around)),
+            Effect::Fork(offspring) => Reply::Forked(self.fork(pid, offspring, around)),
             Effect::Exec { sockets, .. } => match self.exec(pid, sockets, around) {
                 Ok(()) => return None,
                 Err(errno) => Reply::Failed(errno),

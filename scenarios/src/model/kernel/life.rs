@@ -5,7 +5,7 @@
 //! `kernel/exit.c`, Linux 6.1.
 
 use fake_nginx::machine::{
-    Arrival, Effect, Errno, ExitStatus, Fd, Pid, Plan, Process, Reply, Signal, Slot, Waited,
+    Arrival, Effect, Errno, ExitStatus, Fd, Offspring, Pid, Plan, Process, Reply, Signal, Slot, Waited,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Kernel {
     }
 
     /// fork(2), and the child's way to its first act that others see.
-    pub(super) fn fork(&mut self, parent: Pid, around: &mut Around<'_>) -> Pid {
+    pub(super) fn fork(&mut self, parent: Pid, offspring: Offspring, around: &mut Around<'_>) -> Pid {
         self.last_pid += 1;
         let pid = Pid(self.last_pid);
         let forking = self.process(parent).expect("a process that forks is there");
@@ -74,9 +74,8 @@ impl Kernel {
         let before = around.seen.len();
         self.go_on(pid, Reply::Child, around);
         let process = self.process(pid).expect("it was just born");
-        let is_new_binary = matches!(process.doing, Doing::Effect(Effect::Exec { .. }));
         let image = process.image;
-        let (actor, image) = if is_new_binary || by.who == Who::Launcher {
+        let (actor, image) = if offspring != Offspring::Worker {
             self.generations += 1;
             self.masters_born.push(pid);
             self.workers_born.push(0);
@@ -84,7 +83,7 @@ impl Kernel {
                 Some(Content::Image(image)) => Some(image),
                 _ => None,
             };
-            let image = if is_new_binary { staged } else { Some(image) };
+            let image = if offspring == Offspring::NewBinary { staged } else { Some(image) };
             (Actor { who: Who::Master, generation: self.generations, nth: 0 }, image)
         } else {
             let born = &mut self.workers_born[usize::from(by.generation) - 1];

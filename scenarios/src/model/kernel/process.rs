@@ -1,6 +1,6 @@
 //! One process: its machine, and what a kernel keeps for it.
 
-use fake_nginx::machine::{Conn, Effect, ExitStatus, Fd, Pid, PidFile, Process, Slot, Title};
+use fake_nginx::machine::{Conn, Effect, ExitStatus, Fd, Moment, Pid, PidFile, Process, Slot, Title};
 use smallvec::SmallVec;
 
 use super::{Inode, Signals};
@@ -130,71 +130,16 @@ impl Proc {
     /// The name of its next step.
     #[must_use]
     pub const fn next_step(&self) -> Name {
-        let act = match &self.doing {
-            Doing::Effect(effect) => act(effect),
-            Doing::Writing(..) => Act::WritePid,
-            Doing::Dead(_) => Act::Exit,
+        let moment = match &self.doing {
+            Doing::Effect(effect) => effect.moment(),
+            Doing::Writing(..) => Some(Moment::WritePid),
+            Doing::Dead(_) => None,
         };
-        Name { actor: self.actor, act }
-    }
-}
-
-/// The word for a step that carries this out.
-const fn act(effect: &Effect) -> Act {
-    match effect {
-        Effect::ParentPid => Act::ParentPid,
-        Effect::ReadConf => Act::ReadConf,
-        Effect::OpenListener { .. } => Act::OpenListener,
-        Effect::CloseListener(_) => Act::CloseListener,
-        Effect::UnlinkSocket(_) => Act::UnlinkSocket,
-        Effect::WritePid { .. } => Act::CreatePid,
-        Effect::ReadPid(_) => Act::ReadPid,
-        Effect::RenameToOldbin(_) => Act::RenameToOldbin,
-        Effect::RenameBack(_) => Act::RenameBack,
-        Effect::UnlinkPid(_) => Act::UnlinkPid,
-        Effect::InstallHandlers => Act::InstallHandlers,
-        Effect::BlockSignals => Act::BlockSignals,
-        Effect::Sleep => Act::Wake,
-        Effect::StartTimer { .. } => Act::StartTimer,
-        Effect::Pause { .. } => Act::EndPause,
-        Effect::Fork => Act::Fork,
-        Effect::Exec { .. } => Act::Exec,
-        Effect::Exit(_) => Act::Exit,
-        Effect::SetTitle(_) => Act::SetTitle,
-        Effect::OpenChannel(_) => Act::OpenChannel,
-        Effect::CloseChannel(_) => Act::CloseChannel,
-        Effect::Tell { .. } => Act::Tell,
-        Effect::Kill { .. } => Act::Kill,
-        Effect::Wait => Act::Wait,
-        Effect::EnterWorker(_) => Act::EnterWorker,
-        Effect::Watch { .. } => Act::Watch,
-        Effect::Unwatch(_) => Act::Unwatch,
-        Effect::WaitEvents { .. } => Act::Events,
-        Effect::ReadChannel => Act::ReadChannel,
-        Effect::Accept { .. } => Act::Accept,
-        Effect::Receive(_) => Act::Receive,
-        Effect::Send { .. } => Act::Send,
-        Effect::ShutdownWrite(_) => Act::ShutdownWrite,
-        Effect::Close(_) => Act::Close,
-        Effect::Log(_)
-        | Effect::Say(_)
-        | Effect::Print(_)
-        | Effect::OwnPid
-        | Effect::OpenBuiltInLog
-        | Effect::CloseBuiltInLog
-        | Effect::ReadInherited
-        | Effect::NameOfSocket(_)
-        | Effect::OpenLogs(_)
-        | Effect::CloseLogs(_)
-        | Effect::ReopenLogs { .. }
-        | Effect::RedirectStderr(_)
-        | Effect::AdjustListener { .. }
-        | Effect::LookAtSystem
-        | Effect::Detach
-        | Effect::BecomeUser(_)
-        | Effect::Peek(_)
-        | Effect::Discard(_)
-        | Effect::Parse(_)
-        | Effect::Respond { .. } => Act::Inner,
+        // Nobody is between two steps with an effect that nobody else can see.
+        let moment = match moment {
+            Some(moment) => moment,
+            None => Moment::Exit,
+        };
+        Name { actor: self.actor, act: Act::Nginx(moment) }
     }
 }

@@ -4,7 +4,7 @@
 //! process that moved last comes first, so that the natural way has the fewest changes between actors. Time
 //! passes only when nothing else can happen.
 
-use fake_nginx::machine::{Pid, Signal};
+use fake_nginx::machine::{Moment, Pid, Signal};
 use smallvec::SmallVec;
 
 use super::{Broken, STEPS_MAX, State, World};
@@ -117,7 +117,7 @@ impl World<'_> {
             Way::Process(pid) => {
                 self.state.last = Some(pid);
                 self.has_changed |= !is_service(name.act);
-                if name.act == Act::Wake {
+                if name.act == Act::Nginx(Moment::Wake) {
                     self.count_winch(pid);
                 }
                 self.with(|kernel, around| kernel.step(pid, around));
@@ -178,14 +178,5 @@ impl World<'_> {
 
 /// A worker's daily work, which nobody who waits for an upgrade looks at.
 const fn is_service(act: Act) -> bool {
-    matches!(
-        act,
-        Act::Events
-            | Act::ReadChannel
-            | Act::Accept
-            | Act::Receive
-            | Act::Send
-            | Act::ShutdownWrite
-            | Act::Close
-    )
+    matches!(act, Act::Nginx(moment) if moment.is_service())
 }
