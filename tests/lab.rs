@@ -145,6 +145,7 @@ fn the_short_help_names_every_command() {
       run          Run scenarios and print their verdicts
       list         List the scenarios, the runbooks and the nginx releases that were found
       report       Print the verdict and the report of a trace that `run --trace` wrote
+      replay       Play a kept failure again: what random scripts once found must hold now
       bench        Measure upgrade and rollback: orchestrator, bare signals and nginx's own `make
                    upgrade`, in turns
       completions  Print a completion script for a shell
@@ -205,4 +206,34 @@ fn the_help_of_run_names_every_option_and_exit_code() {
 fn completions_are_written_for_a_shell() {
     lab().args(["completions", "bash"]).assert().code(0).stdout(contains("complete -F"));
     lab().args(["completions", "tcsh"]).assert().code(2);
+}
+
+#[test]
+fn a_kept_failure_is_played_again_and_a_mutant_turns_it_red() {
+    let name = "orphans-of-the-old-master-meet-a-full-disk";
+    let replay = |more: &[&str]| {
+        let output = lab().args(["replay", name, "--json"]).args(more).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), told["verdict"].as_str().unwrap().to_owned())
+    };
+
+    assert_eq!(replay(&[]), (Some(0), "held".to_owned()));
+    assert_eq!(replay(&["--mutant", "orchestrator.ignores-orphans"]), (Some(1), "violated".to_owned()));
+}
+
+#[test]
+fn a_file_that_is_no_kept_failure_is_refused_at_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.kdl");
+    std::fs::write(
+        &file,
+        "regression \"mine\" schema=1 { why \"x\"; workers 2; type \"upgrad\"; wrong \"y\"; }",
+    )
+    .unwrap();
+
+    let output = lab().arg("replay").arg(&file).output().unwrap();
+
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("mine.kdl:1:"), "{told}");
 }

@@ -2,7 +2,8 @@
 //!
 //! Random scripts of commands, kills, crashes, reloads, full disks and faulty new binaries are played in the
 //! model world, and judged after every step: see `scenarios::model::script`. A tape of numbers makes all
-//! choices, so a failure shrinks to a short tape, which is printed with the steps that it stands for.
+//! choices, so a failure shrinks to a short tape, and then to the few named steps that it stands for. These are kept
+//! as a file under `scenarios/catalogue/regressions/`, which `oldbin-lab replay` plays.
 //!
 //! `OLDBIN_CASES=1000000` plays more, `OLDBIN_TAPE=1,2,3` plays one again.
 
@@ -10,6 +11,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fake_nginx::fault::Fault as BinaryFault;
@@ -19,6 +21,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use scenarios::model::choice::{Seeded, Tape};
 use scenarios::model::fault::Fault;
 use scenarios::model::script::{BINARIES, Mistakes, Played, Stages};
+use scenarios::regression::Regression;
 
 /// How many scripts one test plays.
 const CASES: u32 = 2_000;
@@ -101,18 +104,29 @@ fn play_tapes(seed: u64, tally: &RefCell<Tally>) {
     }
 }
 
-/// A tape as the few steps that its failure needs, and how to play it again.
+/// A tape as the few steps that its failure needs, kept as a file, and how to play it again.
 fn told(stages: &Stages, tape: &[u16]) -> String {
     let (played, recorder) = stages.explain(Tape::new(tape));
     let is_wrong = |played: &Played| played.wrong.is_some();
-    let shrunk = stages.shrink(&played, recorder.deviations(), &is_wrong);
-    let steps = shrunk.map_or_else(|| format!("{:#?}", played.script), |shrunk| shrunk.to_string());
-    let numbers: Vec<_> = tape.iter().map(u16::to_string).collect();
-    let numbers = numbers.join(",");
-    format!(
-        "{steps}\nreplay  OLDBIN_TAPE={numbers} cargo test --test properties again -- --ignored --nocapture"
-    )
+    let Some(shrunk) = stages.shrink(&played, recorder.deviations(), &is_wrong) else {
+        let numbers: Vec<_> = tape.iter().map(u16::to_string).collect();
+        let numbers = numbers.join(",");
+        return format!(
+            "{:#?}\nreplay  OLDBIN_TAPE={numbers} cargo test --test properties again -- --ignored --nocapture",
+            played.script
+        );
+    };
+    let found = Regression::found(&shrunk);
+    let path = Path::new(KEPT).join(format!("{}.kdl", found.name));
+    match std::fs::write(&path, found.to_string()) {
+        Ok(()) => format!("{found}\nreplay  oldbin-lab replay {}", path.display()),
+        Err(error) => format!("{found}\ncannot be kept at {}: {error}", path.display()),
+    }
 }
+
+/// Where failures are kept. A file there that `scenarios::catalogue` does not list fails a test of its own: it is
+/// given a name and a story when its defect is mended.
+const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/catalogue/regressions");
 
 #[test]
 fn whatever_goes_wrong_a_fresh_connection_finds_a_worker_and_no_claim_is_a_lie() {

@@ -3,6 +3,7 @@
 //! They are part of the executable, so that an installed `oldbin-lab` has them wherever it is.
 
 use crate::format::FormatError;
+use crate::regression::{self, Regression};
 use crate::runbook::{self, Runbook};
 use crate::scenario::{self, Scenario};
 
@@ -41,6 +42,20 @@ pub const HANDOFFS: &[Entry] = entries!["handoff":
     "rollback-by-bare-signals",
 ];
 
+/// Every kept failure.
+pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
+    "a-reload-and-the-death-of-the-old-master-in-the-overlap",
+    "a-worker-and-then-the-new-master-die-in-the-soak",
+    "an-old-worker-and-the-new-master-are-killed-before-winch",
+    "an-old-worker-is-killed-while-winch-is-on-its-way",
+    "ctrl-c-and-a-killed-new-master-double-the-workers",
+    "orphans-of-the-old-master-meet-a-full-disk",
+    "the-disk-is-full-twice-and-two-upgrades-are-typed",
+    "the-old-master-is-killed-on-the-way-back",
+    "two-workers-are-killed-while-the-old-master-starts-the-new-binary",
+    "workers-are-doubled-when-the-new-master-dies-before-hup-arrives",
+];
+
 /// Every runbook.
 pub const RUNBOOKS: &[Entry] = entries!["runbooks":
     "alpine-init-upgrade",
@@ -74,6 +89,15 @@ pub fn runbook(name: &str) -> Option<Result<Runbook, FormatError>> {
     Some(runbook::parse(&format!("{name}.kdl"), entry.text))
 }
 
+/// The kept failure of this name, if there is one.
+///
+/// # Errors
+/// Never for a release of this program: a test reads all of them.
+pub fn regression(name: &str) -> Option<Result<Regression, FormatError>> {
+    let entry = REGRESSIONS.iter().find(|entry| entry.name == name)?;
+    Some(regression::parse(&format!("{name}.kdl"), entry.text))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -100,6 +124,16 @@ mod tests {
         assert_eq!(names(SCENARIOS), stems("catalogue"));
         assert_eq!(names(HANDOFFS), stems("handoff"));
         assert_eq!(names(RUNBOOKS), stems("runbooks"));
+        assert_eq!(names(REGRESSIONS), stems("catalogue/regressions"));
+    }
+
+    #[test]
+    fn every_kept_failure_is_read_and_tells_its_files_name() {
+        for entry in REGRESSIONS {
+            let kept =
+                regression(entry.name).unwrap().unwrap_or_else(|error| panic!("{}", error.render(false)));
+            assert_eq!(kept.name, entry.name);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod invariants;
 pub mod live;
 pub mod model;
 pub mod mutant;
+pub mod regression;
 pub mod report;
 pub mod runbook;
 pub mod scenario;

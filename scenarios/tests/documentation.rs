@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use scenarios::format::FormatError;
+use scenarios::regression;
 use scenarios::runbook::{self, PLACEHOLDERS};
 use scenarios::scenario::{self, Claim, FAULTS};
 
@@ -69,6 +70,10 @@ fn every_example_of_the_page_is_accepted() {
         accept(&text, runbook::parse("example.kdl", &text));
         read += 1;
     }
+    for text in blocks(&page, "kdl regression") {
+        accept(&text, regression::parse("example.kdl", &text));
+        read += 1;
+    }
     assert_eq!(read, page.matches("```kdl ").count() - 1, "a block of an unknown kind");
 }
 
@@ -119,6 +124,7 @@ fn every_node_that_a_mistake_lists_has_an_example() {
         runbook::parse("x", "runbook \"x\" schema=1 { nothing; check { nothing; }; }")
             .expect_err("nothing")
             .mistakes,
+        regression::parse("x", "regression \"x\" schema=1 { nothing; }").expect_err("nothing").mistakes,
     ];
     let mut names = 0;
     for help in mistakes.iter().flatten().filter_map(|mistake| mistake.help.as_ref()) {
@@ -131,5 +137,5 @@ fn every_node_that_a_mistake_lists_has_an_example() {
             assert!(is_shown, "`{name}` has no example");
         }
     }
-    assert_eq!(names, 8 + 6 + 10 + 4);
+    assert_eq!(names, 8 + 6 + 10 + 4 + 8);
 }

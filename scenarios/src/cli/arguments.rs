@@ -31,6 +31,19 @@ Exit codes:
 Example:
   oldbin-lab run orchestrator-upgrade --world real --trace traces";
 
+/// Behind the help of `replay`.
+const REPLAY_AFTER_HELP: &str = "\
+Exit codes:
+   0  held: what once went wrong does not
+   1  violated: the way there is told
+   2  wrong usage, or a file that is no kept failure
+   3  unchecked: a fault never had anything to strike
+   4  not deterministic: two runs went two ways
+  70  a bug in this program
+
+Example:
+  oldbin-lab replay workers-are-doubled-when-the-new-master-dies-before-hup-arrives";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run scenarios and print their verdicts
@@ -53,6 +66,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         scenario: Option<String>,
     },
+    /// Play a kept failure again: what random scripts once found must hold now
+    ///
+    /// A kept failure is a story in a file: what was typed, what went wrong right before which step, and which steps
+    /// came in another order than usual. It is played twice in the model, and the two runs are compared.
+    #[command(after_help = REPLAY_AFTER_HELP)]
+    Replay(Replay),
     /// Measure upgrade and rollback: orchestrator, bare signals and nginx's own `make upgrade`, in turns
     Bench(Bench),
     /// Print a completion script for a shell
@@ -85,6 +104,21 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) no_namespaces: bool,
     /// Run a deliberately defective fake or orchestrator, to see that the laboratory notices
+    #[arg(long, value_name = "DEFECT")]
+    pub(crate) mutant: Vec<Mutant>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Names of kept failures, or files that end in .kdl [default: all that are kept]
+    pub(crate) regressions: Vec<String>,
+    /// Write the trace of every run into this folder, as JSON Lines
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Print one JSON object per run
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Play with a deliberately defective fake or orchestrator, to see that the replay notices
     #[arg(long, value_name = "DEFECT")]
     pub(crate) mutant: Vec<Mutant>,
 }

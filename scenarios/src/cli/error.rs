@@ -26,6 +26,9 @@ pub(crate) enum LabError {
         "there is no scenario {name} in the catalogue; `oldbin-lab list` shows all, and files end in .kdl"
     )]
     UnknownScenario { name: String },
+    /// A name is no kept failure.
+    #[error("there is no kept failure {name}; `oldbin-lab list` shows all, and files end in .kdl")]
+    UnknownRegression { name: String },
     /// A scenario names a runbook that is not there.
     #[error("there is no runbook {name}: neither in the catalogue nor beside the scenario's file")]
     UnknownRunbook { name: String },
@@ -58,6 +61,7 @@ impl LabError {
             Self::File { .. }
             | Self::Format(_)
             | Self::UnknownScenario { .. }
+            | Self::UnknownRegression { .. }
             | Self::UnknownRunbook { .. }
             | Self::Trace { .. } => 2,
             Self::NoWorld(_) => 3,

@@ -17,6 +17,8 @@ pub(super) fn list(as_json: bool, out: &mut impl Write) -> io::Result<()> {
         catalogue::SCENARIOS.iter().filter_map(|entry| catalogue::scenario(entry.name)?.ok()).collect();
     let runbooks: Vec<_> =
         catalogue::RUNBOOKS.iter().filter_map(|entry| catalogue::runbook(entry.name)?.ok()).collect();
+    let regressions: Vec<_> =
+        catalogue::REGRESSIONS.iter().filter_map(|entry| catalogue::regression(entry.name)?.ok()).collect();
     let releases = nginx::releases();
     if as_json {
         let value = json!({
@@ -26,6 +28,9 @@ pub(super) fn list(as_json: bool, out: &mut impl Write) -> io::Result<()> {
             })).collect::<Vec<_>>(),
             "runbooks": runbooks.iter().map(|r| json!({
                 "name": r.name, "why": r.why, "source": r.source, "claims": r.claims.name(),
+            })).collect::<Vec<_>>(),
+            "regressions": regressions.iter().map(|r| json!({
+                "name": r.name, "why": r.why, "source": r.source, "wrong": r.wrong,
             })).collect::<Vec<_>>(),
             "releases": releases.iter().map(|r| json!({
                 "version": r.version.to_string(), "path": r.path,
@@ -40,6 +45,10 @@ pub(super) fn list(as_json: bool, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nRunbooks")?;
     for runbook in &runbooks {
         writeln!(out, "  {}\n      {}", runbook.name, first_sentence(&runbook.why))?;
+    }
+    writeln!(out, "\nKept failures")?;
+    for regression in &regressions {
+        writeln!(out, "  {}\n      {}", regression.name, first_sentence(&regression.why))?;
     }
     writeln!(out, "\nReal nginx releases")?;
     for release in &releases {

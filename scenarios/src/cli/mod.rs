@@ -5,6 +5,7 @@ mod bench;
 mod error;
 mod list;
 mod progress;
+mod replay;
 mod run;
 mod screen;
 mod tour;
@@ -56,6 +57,7 @@ fn dispatch(arguments: Arguments) -> Result<u8, LabError> {
             Ok(0)
         }
         Some(Command::Report { trace, scenario }) => report_command(&trace, scenario, &screen, &mut out),
+        Some(Command::Replay(arguments)) => replay::replay(&arguments, &screen, &mut out),
         Some(Command::Bench(arguments)) => bench::bench(&arguments, &screen, &mut out),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Arguments::command(), "oldbin-lab", &mut out);

@@ -71,7 +71,7 @@ pub(super) fn load(name: &str) -> Result<Scenario, LabError> {
     Ok(scenario::parse(name, &read(Path::new(name))?)?)
 }
 
-fn read(path: &Path) -> Result<String, LabError> {
+pub(super) fn read(path: &Path) -> Result<String, LabError> {
     fs::read_to_string(path).map_err(|source| LabError::File { path: path.to_owned(), source })
 }
 
@@ -211,7 +211,7 @@ fn runbooks(job: &Job) -> Result<BTreeMap<String, Runbook>, LabError> {
     Ok(found)
 }
 
-fn write_trace(folder: &Path, index: usize, trace: &Trace) -> Result<(), LabError> {
+pub(super) fn write_trace(folder: &Path, index: usize, trace: &Trace) -> Result<(), LabError> {
     let name = format!("{:03}-{}-{}.jsonl", index + 1, trace.header.scenario, trace.header.world);
     let path = folder.join(name);
     let write = || {

@@ -15,7 +15,7 @@ mod value;
 pub use mistake::{FormatError, Mistake};
 
 pub(crate) use mistake::Mistakes;
-pub(crate) use nearest::{list, whole_help};
+pub(crate) use nearest::{list, nearest, whole_help};
 pub(crate) use node::Node;
 pub(crate) use once::Once;
 pub(crate) use value::{Millis, Name, Number, Value, Words};

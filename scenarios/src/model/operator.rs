@@ -38,18 +38,27 @@ pub enum Command {
     Recover,
 }
 
+impl Command {
+    /// The words behind `oldbin`.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let soak = |options: &Options| ["--soak".to_owned(), format!("{}ms", options.soak_ms)];
+        match self {
+            Self::Upgrade(options) => {
+                let hold = options.is_held.then(|| "--hold".to_owned());
+                ["upgrade".to_owned()].into_iter().chain(soak(options)).chain(hold).collect()
+            }
+            Self::Rollback(options) => ["rollback".to_owned()].into_iter().chain(soak(options)).collect(),
+            Self::Commit => vec!["commit".to_owned()],
+            Self::Recover => vec!["recover".to_owned()],
+        }
+    }
+}
+
 impl fmt::Display for Command {
     /// As it is typed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Upgrade(options) => {
-                let hold = if options.is_held { " --hold" } else { "" };
-                write!(f, "oldbin upgrade --soak {}ms{hold}", options.soak_ms)
-            }
-            Self::Rollback(options) => write!(f, "oldbin rollback --soak {}ms", options.soak_ms),
-            Self::Commit => f.write_str("oldbin commit"),
-            Self::Recover => f.write_str("oldbin recover"),
-        }
+        write!(f, "oldbin {}", self.words().join(" "))
     }
 }
 

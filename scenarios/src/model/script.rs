@@ -91,7 +91,7 @@ pub struct Stages {
 }
 
 /// Numbers of workers that scripts use.
-const WORKERS: [u16; 3] = [1, 2, 3];
+pub const WORKERS: [u16; 3] = [1, 2, 3];
 
 impl Stages {
     /// Boots them all.

@@ -83,7 +83,7 @@ fn also<'a>(surprises: impl Iterator<Item = &'a String>) -> impl Iterator<Item =
 }
 
 /// The table: the way to the first bad step, and what came after it.
-fn page(trace: &Trace, bad: usize) -> Vec<String> {
+pub(super) fn page(trace: &Trace, bad: usize) -> Vec<String> {
     let all = rows(trace, Some(bad));
     let total = all.len();
     let rows = select(all);
@@ -195,7 +195,7 @@ fn layout(heads: &[String; 5], rows: &[Line]) -> Vec<String> {
 }
 
 /// The heading's first word and the first bad step in red; nothing else, so that these are seen.
-fn coloured(page: &str) -> String {
+pub(super) fn coloured(page: &str) -> String {
     let red = |text: &str| format!("\u{1b}[1;31m{text}\u{1b}[0m");
     let line = |(i, line): (usize, &str)| match line.split_once("  ") {
         Some((word, rest)) if i == 0 => format!("{}  {rest}", red(word)),

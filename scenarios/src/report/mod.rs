@@ -5,6 +5,7 @@
 mod cell;
 mod failure;
 mod json;
+mod replay;
 mod row;
 mod run;
 mod summary;
@@ -12,6 +13,7 @@ mod table;
 
 pub use failure::failure;
 pub use json::{SCHEMA, json, json_line};
+pub use replay::{replay, replay_json};
 pub use run::Run;
 pub use summary::{Gap, Latency, Summary};
 pub use table::table;

@@ -13,7 +13,7 @@ pub use claim::Claim;
 pub use fault::{FAULTS, FaultWord};
 pub use parse::{DEADLINE_MS, PATIENCE_MS, parse};
 
-pub(crate) use parse::words;
+pub(crate) use parse::{fault as stamp_fault, words};
 
 use std::fmt;
 use std::path::PathBuf;

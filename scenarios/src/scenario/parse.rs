@@ -126,7 +126,8 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn fault(node: &mut Node<'_>) -> Option<String> {
+/// What is wrong with a release, as a stamp says it.
+pub(crate) fn fault(node: &mut Node<'_>) -> Option<String> {
     let names: Vec<_> = FAULTS.iter().map(|fault| fault.name).collect();
     let example = r#"fault "exits-at-start" status=1"#;
     let name = node.argument::<Name>("the name of a fault", example)?.0;
