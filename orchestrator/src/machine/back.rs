@@ -151,8 +151,8 @@ fn hup(turn: &Turn<'_>, old: &Generation) -> Decision {
 /// started them and HUP once more. A reload, with no new binary, leaves the right number.
 fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let Turn { memory, intent, .. } = *turn;
-    let before = match memory.old_workers.len() {
-        0 => usize::from(intent.plan.old_workers),
+    let before = match memory.old_count {
+        0 => intent.plan.old_workers,
         counted => counted,
     };
     // One that drains and was not told by WINCH was told by another hand, and is forked again, or by our reload.
@@ -166,7 +166,7 @@ fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     {
         return Some(decision);
     }
-    let is_crowded = old.workers().count() > before.max(usize::from(intent.plan.new_workers));
+    let is_crowded = old.workers().count() > usize::from(before.max(intent.plan.new_workers));
     if !is_crowded || memory.hups >= 2 * TRIES_MAX || intent.defects.leaves_doubled_workers {
         return None;
     }

@@ -44,8 +44,11 @@ pub(super) fn install(turn: &Turn<'_>) -> Decision {
     if is_crowded && !turn.is_over(TITLE_MS_MAX) {
         return turn.wait(turn.after(TITLE_MS_MAX), Waiting::OldWorkersStop);
     }
-    let memory =
-        Memory { old_workers: identities(old.workers()), ..turn.memory.enter(Phase::Changing, turn.now_ms) };
+    let memory = Memory {
+        old_count: u16::try_from(old.workers().count()).unwrap_or(u16::MAX),
+        old_workers: identities(old.workers()),
+        ..turn.memory.enter(Phase::Changing, turn.now_ms)
+    };
     signal(&old.master.identity, Signal::Usr2, memory)
 }
 

@@ -18,7 +18,9 @@ pub struct Memory {
     pub new: Option<Identity>,
     /// Its workers, when it was ready.
     pub new_workers: Vec<Identity>,
-    /// The old workers, when WINCH was announced.
+    /// How many old workers there were when USR2 was announced and no reload was under way; 0 before.
+    pub old_count: u16,
+    /// The old workers, when USR2 was announced, and then when WINCH was.
     pub old_workers: Vec<Identity>,
     /// Old workers that drained already when WINCH was announced, for another reason.
     pub old_draining: Vec<Identity>,
@@ -110,6 +112,7 @@ impl Memory {
             abort: None,
             new: None,
             new_workers: Vec::new(),
+            old_count: 0,
             old_workers: Vec::new(),
             old_draining: Vec::new(),
             winched_ms: None,

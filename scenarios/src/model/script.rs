@@ -20,7 +20,7 @@ use orchestrator::machine::{Outcome, Phase};
 use super::choice::{About, Calm, Chooser, Name, Recorder, Who, number};
 use super::client::Clients;
 use super::fault::{Fault, Planned, plan};
-use super::kernel::{Conf, Image, Setting};
+use super::kernel::{Conf, Image, Proc, Setting};
 use super::operator::{Command, Ended, carry_out, options};
 use super::truth::{is_orphan, lie};
 use super::world::{Broken, Counts, State, Wish, World};
@@ -302,7 +302,8 @@ impl Play<'_> {
     }
 
     fn judge_end(&mut self) {
-        let is_stuck = self.claims.contains(&Some(Claim::Stuck));
+        let phase = self.world.state.journal.as_deref().map(|entry| entry.1.phase);
+        let is_stuck = matches!(phase, Some(Phase::Finished(Outcome::Stuck(_))));
         let masters = self.masters();
         let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
         if is_stuck || (masters == 0 && has_killed_masters) {
@@ -311,12 +312,15 @@ impl Play<'_> {
         if masters != 1 {
             self.is_found(|| format!("{masters} masters are left at the end"));
         }
-        let orphan = {
-            let world = &self.world;
-            world.state.kernel.living().find(|process| is_orphan(world, process)).map(|orphan| orphan.actor)
+        let world = &self.world;
+        let kernel = &world.state.kernel;
+        // A master that the script ended before or after an upgrade leaves its workers to nobody.
+        let is_left = |process: &Proc| {
+            let master = kernel.master_of(process.actor.generation);
+            is_orphan(world, process) && !master.is_some_and(|master| world.was_struck(master))
         };
-        // A master that was killed before or after an upgrade leaves its workers to nobody.
-        if let Some(orphan) = orphan.filter(|_| !has_killed_masters) {
+        let orphan = kernel.living().find(|process| is_left(process)).map(|orphan| orphan.actor);
+        if let Some(orphan) = orphan {
             self.is_found(|| format!("{orphan} has no master at the end"));
         }
         if !self.world.fresh_connection_finds_worker() && !self.world.script_killed_the_last_one() {

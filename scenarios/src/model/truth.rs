@@ -4,7 +4,6 @@ use fake_nginx::machine::Pid;
 use orchestrator::machine::Plan;
 
 use super::choice::Who;
-use super::fault::Fault;
 use super::kernel::{Content, Inode, Path, Proc};
 use super::world::World;
 use crate::scenario::Claim;
@@ -70,9 +69,7 @@ fn serves_alone(world: &World<'_>, master: &Proc, image: Content, expected: usiz
         return Some("another binary is at the path".into());
     }
     let serving = Serving::of(world, master);
-    // HUP to a master that has a new binary doubles its workers: a script that reloads in between did it itself.
-    let may_be_more = world.counts.faults.contains(&Fault::Reload);
-    let is_wrong = serving.at_most() < expected || serving.accepting > expected && !may_be_more;
+    let is_wrong = serving.at_most() < expected || serving.accepting > expected;
     is_wrong.then(|| format!("{} of {expected} workers of {} accept", serving.accepting, master.actor))
 }
 

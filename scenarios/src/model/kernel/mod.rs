@@ -163,6 +163,12 @@ impl Kernel {
         u8::try_from(at + 1).ok()
     }
 
+    /// The master of a generation, alive or not.
+    #[must_use]
+    pub fn master_of(&self, generation: u8) -> Option<Pid> {
+        self.masters_born.get(usize::from(generation).checked_sub(1)?).copied()
+    }
+
     /// Every connection that one side still has open.
     #[must_use]
     pub fn connections(&self) -> &[Connection] {
