@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use rustix::process::Signal;
 use site::{Site, release};
 
 const TEST: &str = "OLDBIN_TEST";
@@ -46,6 +47,13 @@ const TESTS: &[(&str, fn())] = &[
     ("a_dry_run_changes_nothing", dry_run),
     ("a_binary_that_the_package_manager_has_replaced_is_upgraded_to", already_replaced),
     ("clients_lose_nothing_while_the_binary_changes", nothing_is_lost),
+    ("a_usr2_that_a_script_sent_is_recovered", usr2_by_hand),
+    ("a_winch_that_a_script_sent_is_recovered_or_rolled_back", winch_by_hand),
+    ("a_quit_that_a_script_sent_too_early_is_recovered", quit_by_hand),
+    ("an_old_master_killed_in_a_script_s_upgrade_is_recovered", old_killed_by_hand),
+    ("orphans_of_a_killed_new_master_are_recovered", new_killed_by_hand),
+    ("a_winch_without_an_upgrade_is_recovered", winch_alone),
+    ("status_shows_who_runs_who_is_named_and_who_accepts", status),
 ];
 
 fn main() -> ExitCode {
@@ -355,4 +363,99 @@ fn nothing_is_lost() {
     assert!(served > 100, "only {served} requests");
     assert_eq!(lost, Vec::<String>::new());
     site.serves_alone(OLD);
+}
+
+/// What a script does before it dies: the new binary at the path, and USR2.
+fn half_upgraded() -> Site {
+    let site = Site::start(OLD);
+    site.replace_binary(&new_binary());
+    site.signal_master(Signal::USR2);
+    site.until("both serve", || site.path("nginx.pid.oldbin").exists() && site.has_workers());
+    site
+}
+
+fn ends(site: &Site, command: &str, (outcome, version): (&str, &str)) {
+    let load = site.light_load();
+    let said = site.oldbin(&[command.into()]);
+    let (_, lost) = load.end();
+    assert_eq!(said.outcome(), outcome, "{command}: {said:?}");
+    assert_eq!(lost, Vec::<String>::new(), "{command}: {said:?}");
+    site.serves_alone(version);
+    let again = site.oldbin(&["recover".into()]);
+    assert_eq!((again.outcome(), again.code), ("refused", 3), "{again:?}");
+}
+
+fn usr2_by_hand() {
+    for (command, end) in [("recover", ("upgraded", NEW)), ("rollback", ("rolled-back", OLD))] {
+        ends(&half_upgraded(), command, end);
+        site::end_everybody();
+    }
+}
+
+fn winch_by_hand() {
+    for (command, end) in [("recover", ("upgraded", NEW)), ("rollback", ("rolled-back", OLD))] {
+        let site = half_upgraded();
+        let old = site.pid("nginx.pid.oldbin");
+        site::signal(old, Signal::WINCH);
+        site.until("the old workers are gone", || site::workers_of(old).is_empty());
+        ends(&site, command, end);
+        site::end_everybody();
+    }
+}
+
+fn quit_by_hand() {
+    let site = half_upgraded();
+    site::signal(site.pid("nginx.pid.oldbin"), Signal::QUIT);
+    // It may be over by then, or drain still: recover ends well, or finds nothing.
+    let said = site.oldbin(&["recover".into()]);
+    assert!(["upgraded", "refused"].contains(&said.outcome()), "{said:?}");
+    site.until("the old master is gone", || !site.path("nginx.pid.oldbin").exists());
+    site.serves_alone(NEW);
+}
+
+fn old_killed_by_hand() {
+    let site = half_upgraded();
+    site::kill(site.pid("nginx.pid.oldbin"));
+    ends(&site, "recover", ("upgraded", NEW));
+}
+
+fn new_killed_by_hand() {
+    let site = half_upgraded();
+    let old = site.pid("nginx.pid.oldbin");
+    site::kill(site.pid("nginx.pid"));
+    site.until("the pid file names the old master", || site.names("nginx.pid", old));
+    ends(&site, "recover", ("rolled-back", OLD));
+}
+
+fn winch_alone() {
+    let site = Site::start(OLD);
+    let master = site.pid("nginx.pid");
+    site::signal(master, Signal::WINCH);
+    site.until("nobody works", || site::workers_of(master).is_empty());
+    ends(&site, "recover", ("rolled-back", OLD));
+}
+
+fn status() {
+    let site = Site::start(OLD);
+    upgrade(&site, &new_binary(), &["--soak", "0", "--hold"]);
+    let said = site.oldbin(&["status".into()]);
+    assert_eq!((said.outcome(), said.code), ("status", 0), "{said:?}");
+    for (nth, (version, file, workers)) in
+        [(OLD, "nginx.pid.oldbin", 0), (NEW, "nginx.pid", 2)].into_iter().enumerate()
+    {
+        let part = |name: &str| said.part(&format!("/nginx/0/generations/{nth}/{name}")).clone();
+        assert_eq!(part("version"), version, "{said:?}");
+        assert_eq!(part("master"), site.pid(file), "{said:?}");
+        assert_eq!(part("named_by"), site.path(file).to_str().unwrap(), "{said:?}");
+        assert_eq!(part("workers").as_array().unwrap().len(), workers, "{said:?}");
+    }
+    assert_eq!(*said.part("/nginx/0/listeners/0/held_by"), serde_json::json!([1, 2]), "{said:?}");
+    assert_eq!(*said.part("/nginx/0/listeners/0/accepted_by"), serde_json::json!([2]), "{said:?}");
+    assert_eq!(*said.part("/upgrades/0/phase"), "held", "{said:?}");
+    assert_eq!(*said.part("/orphans"), serde_json::json!([]), "{said:?}");
+    let new = site.pid("nginx.pid");
+    site::signal(new, Signal::WINCH);
+    site.until("nobody works", || site::workers_of(new).is_empty());
+    let said = site.oldbin(&["status".into()]);
+    assert_eq!(*said.part("/nginx/0/listeners/0/accepted_by"), serde_json::json!([]), "{said:?}");
 }

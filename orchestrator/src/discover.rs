@@ -156,7 +156,9 @@ fn named_by(path: &Path) -> Result<Running, Refusal> {
     Ok(running(process))
 }
 
-fn running(master: Process) -> Running {
+/// How a master was started.
+#[must_use]
+pub fn running(master: Process) -> Running {
     let pid = master.identity.pid;
     let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_else(|_| PathBuf::from("/"));
     Running { start: Start::from_title(&command_line(pid)), cwd, master }
@@ -164,7 +166,7 @@ fn running(master: Process) -> Running {
 
 /// The pid file of the master's configuration as far as it can be told without running anything: `-g`, then
 /// the main file. `None`: no `pid` line there, or no `-c` or `-p` that says where the file is.
-fn configured_pid_file(running: &Running) -> Option<PathBuf> {
+pub(crate) fn configured_pid_file(running: &Running) -> Option<PathBuf> {
     let start = &running.start;
     let prefix = start.value("-p").map(|prefix| running.cwd.join(prefix));
     let base = prefix.clone().unwrap_or_default();

@@ -158,7 +158,7 @@ impl Refusal {
             Self::Stranger { .. } => "Correct the pid file, or pass the right one with --pid-file.",
             Self::OtherPidFile { .. } => "Pass the configured path, or reload nginx with its old `pid` line.",
             Self::UpgradeInFlight { .. } => {
-                "Run `oldbin recover` or `oldbin rollback` if oldbin began it; or wait until the old master is gone."
+                "Run `oldbin recover` to finish it or `oldbin rollback` to undo it, whoever began it; or wait until the old master is gone."
             }
             Self::Unfinished { .. } => "Run `oldbin recover`, `oldbin commit` or `oldbin rollback`.",
             Self::NothingToDo { .. } => "See `oldbin status`.",

@@ -45,6 +45,11 @@ impl Said {
         self.text("outcome")
     }
 
+    /// A part of it, as in `/nginx/0/generations`.
+    pub(crate) fn part(&self, pointer: &str) -> &serde_json::Value {
+        self.json.pointer(pointer).unwrap_or(&serde_json::Value::Null)
+    }
+
     pub(crate) fn text(&self, key: &str) -> &str {
         self.json.get(key).and_then(serde_json::Value::as_str).unwrap_or_default()
     }
@@ -187,6 +192,10 @@ impl Site {
     }
 
     /// Looks until it is so.
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        self.look(what, is_so);
+    }
+
     fn look(&self, what: &str, is_so: impl Fn() -> bool) {
         let quiet = rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).unwrap();
         for _ in 0..LOOKS_MAX {
@@ -209,7 +218,20 @@ impl Site {
     fn workers(&self) -> Vec<u32> {
         let master = fs::read_to_string(self.path("nginx.pid")).unwrap_or_default();
         let Ok(master) = master.trim().parse() else { return Vec::new() };
-        children(master).into_iter().filter(|&pid| title(pid) == "nginx: worker process").collect()
+        workers_of(master)
+    }
+
+    pub(crate) fn has_workers(&self) -> bool {
+        self.workers().len() == WORKERS
+    }
+
+    pub(crate) fn names(&self, file: &str, pid: u32) -> bool {
+        fs::read_to_string(self.path(file)).is_ok_and(|text| text.trim() == pid.to_string())
+    }
+
+    /// What a script does: whoever the pid file names is told.
+    pub(crate) fn signal_master(&self, number: Signal) {
+        signal(self.pid("nginx.pid"), number);
     }
 
     /// One master of this release, its workers, its files, and nobody else.
@@ -343,7 +365,12 @@ fn handle(pid: u32) -> Option<std::os::fd::OwnedFd> {
     pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()
 }
 
-fn signal(pid: u32, signal: Signal) {
+/// Workers that do not drain.
+pub(crate) fn workers_of(master: u32) -> Vec<u32> {
+    children(master).into_iter().filter(|&pid| title(pid) == "nginx: worker process").collect()
+}
+
+pub(crate) fn signal(pid: u32, signal: Signal) {
     if let Some(handle) = handle(pid) {
         let _ = pidfd_send_signal(&handle, signal);
     }

@@ -21,9 +21,9 @@ pub(super) enum Command {
     Rollback(Rollback),
     /// Let the old master of a held upgrade go
     Commit(Resume),
-    /// Finish or undo an upgrade whose oldbin was killed
+    /// Finish or undo an upgrade whose oldbin was killed, or that a script left half-done
     Recover(Resume),
-    /// Tell which masters run and where an upgrade stands
+    /// Tell which generations run, who accepts on which socket, and where an upgrade stands
     Status(Resume),
     Completions(Completions),
 }

@@ -16,8 +16,8 @@ use crate::driver::drive;
 use crate::host::linux::{Linux, boot, now_us};
 use crate::host::{HostError, Traced};
 use crate::journal::{Entry, Journal, JournalError};
-use crate::machine::{Goal, Intent, Memory, Options, Outcome, Phase, Plan, StuckState};
-use crate::preflight::{Request, prepare, program, sweep, unstage};
+use crate::machine::{Goal, Intent, Memory, Options, Outcome, Phase, Plan, READY_MS, StuckState};
+use crate::preflight::{Adopted, Request, adopt, prepare, program, sweep, unstage};
 use crate::refusal::Refusal;
 use crate::rehearsal::{Rehearsal, Rehearsed};
 
@@ -136,9 +136,12 @@ fn name(phase: Phase) -> String {
 
 /// The journal of the nginx that is meant, locked, and what it says.
 fn find_entry(common: &Common, what: &'static str) -> Result<(Journal, Entry), Refusal> {
-    let nothing = || Refusal::NothingToDo { what, why: "oldbin has upgraded nothing here".to_owned() };
     let (journal, entry, _) = find_journal(common)?;
-    Ok((journal, entry.ok_or_else(nothing)?))
+    Ok((journal, entry.ok_or_else(|| nothing(what))?))
+}
+
+fn nothing(what: &'static str) -> Refusal {
+    Refusal::NothingToDo { what, why: "oldbin has upgraded nothing here".to_owned() }
 }
 
 /// The journal of the nginx that is meant, locked; what it says, if anything; and the pid file.
@@ -174,7 +177,11 @@ fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report
 fn recover(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry, pid_file) = find_journal(common)?;
     let Some(entry) = entry.map(unstuck).filter(|entry| !entry.memory.is_finished()) else {
-        return Err(swept(&pid_file));
+        let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
+        return match adopt(&pid_file, &UNASKED)? {
+            Some(adopted) => run.take_over(adopted, journal, common),
+            None => Err(swept(&pid_file)),
+        };
     };
     this_boot(&entry, "recover")?;
     let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
@@ -192,8 +199,14 @@ fn swept(pid_file: &Path) -> Refusal {
 }
 
 fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
-    let (journal, entry) = find_entry(&asked.common, "roll back")?;
-    let entry = unstuck(entry);
+    let (journal, entry, pid_file) = find_journal(&asked.common)?;
+    let entry = entry.map(unstuck);
+    let is_open = entry.as_ref().is_some_and(|entry| !entry.memory.is_finished());
+    if !is_open && let Some(adopted) = adopt(&pid_file, &asked.pace.options(false))? {
+        let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, rehearsal };
+        return run.take_over(adopted, journal, &asked.common);
+    }
+    let entry = entry.ok_or_else(|| nothing("roll back"))?;
     let is_upgraded = entry.memory.phase == Phase::Finished(Outcome::Upgraded);
     if is_upgraded && !entry.plan.options.is_way_back {
         return upgrade_back(asked, journal, &entry.plan, began_us, rehearsal);
@@ -284,7 +297,26 @@ struct Run {
     rehearsal: Rehearsal,
 }
 
+/// The choices for an upgrade that somebody else began: no soak was asked for, and none is waited for.
+const UNASKED: Options = Options {
+    soak_ms: 0,
+    is_held: false,
+    ready_within_ms: READY_MS,
+    drain_within_ms: None,
+    probes: Vec::new(),
+    may_drop_listeners: false,
+    is_way_back: false,
+};
+
 impl Run {
+    /// Goes on with what somebody else began.
+    fn take_over(self, adopted: Adopted, journal: Journal, common: &Common) -> Result<Report, Refusal> {
+        let Adopted { plan, memory, story } = adopted;
+        let _ = writeln!(std::io::stderr(), "oldbin: somebody else began an upgrade: {story}");
+        reserve(&journal, &plan)?;
+        self.drive(plan, memory, journal, common)
+    }
+
     fn drive(self, plan: Plan, memory: Memory, journal: Journal, common: &Common) -> Result<Report, Refusal> {
         let trace = open_trace(common.trace.as_deref())?;
         let Rehearsal { defects, beside } = self.rehearsal;

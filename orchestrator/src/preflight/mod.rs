@@ -12,9 +12,12 @@ use crate::host::linux::{
 use crate::machine::{Options, PidFile, Plan, Title};
 use crate::refusal::Refusal;
 
+mod adopt;
 mod run;
 mod stage;
 
+pub use adopt::{Adopted, adopt};
+pub(crate) use run::version;
 pub use stage::{sweep, unstage};
 
 /// How long `-v` may take: it prints one line.

@@ -14,7 +14,7 @@ use crate::discover::Running;
 use crate::refusal::Refusal;
 
 /// The version that a binary tells with `-v`; or why it is no nginx.
-pub(super) fn version(binary: &Path, cwd: &Path) -> Result<String, String> {
+pub(crate) fn version(binary: &Path, cwd: &Path) -> Result<String, String> {
     let mut command = Command::new(binary);
     command.arg("-v").current_dir(cwd);
     let ran = run(command, VERSION_MS_MAX).map_err(|error| error.to_string())?;

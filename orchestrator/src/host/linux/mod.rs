@@ -13,7 +13,7 @@ pub(crate) use process::{
     all, children, command_line, exe, file_id, is_asleep_in_sigsuspend, look, stat, title,
 };
 pub use socket_diag::SocketDiag;
-pub(crate) use sockets::listeners;
+pub(crate) use sockets::{accepted_by, listeners, named_listeners};
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,7 +6,7 @@
 //! # Source
 //! `ep_show_fdinfo` in the kernel's `fs/eventpoll.c` (inodes since 4.13); `/proc/net` as `proc_net(5)` tells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::SocketDiag;
@@ -19,35 +19,49 @@ const UNIX_ACCEPTS: u64 = 0x1_0000;
 /// The inodes of the stream sockets that the process holds and that listen. UDP is left out: a datagram
 /// socket in an epoll set may be anything.
 pub(crate) fn listeners(pid: u32) -> Vec<u64> {
+    named_listeners(pid).into_keys().collect()
+}
+
+/// The same, each with its address: `127.0.0.1:80`, `unix:/run/x`.
+pub(crate) fn named_listeners(pid: u32) -> BTreeMap<u64, String> {
     let held = sockets_of(pid);
     let mut listening = tcp_listeners(pid);
     let text = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap_or_default();
     listening.extend(text.lines().skip(1).filter_map(unix_listener));
-    held.intersection(&listening).copied().collect()
+    listening.retain(|inode, _| held.contains(inode));
+    listening
+}
+
+/// Every listening socket from which the process accepts, and whatever else is in its epoll sets; `None`: not
+/// allowed to see.
+pub(crate) fn accepted_by(pid: u32) -> Option<BTreeSet<u64>> {
+    Some(epolls(pid)?.into_iter().filter_map(|epoll| watched(pid, epoll)).flatten().collect())
 }
 
 /// Every TCP socket that listens in the process's network namespace.
-fn tcp_listeners(pid: u32) -> BTreeSet<u64> {
+fn tcp_listeners(pid: u32) -> BTreeMap<u64, String> {
     let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
     let is_ours = namespace("self").is_some_and(|ours| namespace(&pid.to_string()) == Some(ours));
     let asked = || SocketDiag::open().and_then(|diag| diag.listeners()).ok().filter(|_| is_ours);
-    if let Some(found) = asked() {
-        return found.into_keys().collect();
-    }
-    let table = |name| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
-    let read = |text: String| text.lines().skip(1).filter_map(tcp_listener).collect::<Vec<_>>();
-    ["tcp", "tcp6"].map(table).into_iter().flat_map(read).collect()
+    asked().unwrap_or_else(|| {
+        let table = |name| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+        let read = |text: String| text.lines().skip(1).filter_map(tcp_listener).collect::<Vec<_>>();
+        ["tcp", "tcp6"].map(table).into_iter().flat_map(read).collect()
+    })
 }
 
-fn tcp_listener(line: &str) -> Option<u64> {
+/// A line of `/proc/net/tcp`; its address stays as the table has it, in hexadecimal.
+fn tcp_listener(line: &str) -> Option<(u64, String)> {
     let fields: Vec<_> = line.split_ascii_whitespace().collect();
-    (*fields.get(3)? == TCP_LISTEN).then(|| fields.get(9)?.parse().ok()).flatten()
+    let inode = (*fields.get(3)? == TCP_LISTEN).then(|| fields.get(9)?.parse().ok()).flatten()?;
+    Some((inode, (*fields.get(1)?).to_owned()))
 }
 
-fn unix_listener(line: &str) -> Option<u64> {
+fn unix_listener(line: &str) -> Option<(u64, String)> {
     let fields: Vec<_> = line.split_ascii_whitespace().collect();
     let flags = u64::from_str_radix(fields.get(3)?, 16).ok()?;
-    (flags & UNIX_ACCEPTS != 0).then(|| fields.get(6)?.parse().ok()).flatten()
+    let inode = (flags & UNIX_ACCEPTS != 0).then(|| fields.get(6)?.parse().ok()).flatten()?;
+    Some((inode, format!("unix:{}", fields.get(7).unwrap_or(&""))))
 }
 
 pub(crate) fn sockets_of(pid: u32) -> BTreeSet<u64> {
@@ -110,10 +124,10 @@ mod tests {
     fn the_kernel_s_tables_are_read() {
         let tcp = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 \
                    4711 1 0 100 0 0 10 0";
-        assert_eq!(tcp_listener(tcp), Some(4711));
+        assert_eq!(tcp_listener(tcp), Some((4711, "0100007F:1F90".into())));
         assert_eq!(tcp_listener(&tcp.replace(" 0A ", " 01 ")), None);
         let unix = "0000000000000000: 00000002 00000000 00010000 0001 01 4712 /run/x";
-        assert_eq!(unix_listener(unix), Some(4712));
+        assert_eq!(unix_listener(unix), Some((4712, "unix:/run/x".into())));
         let set = "tfd:        6 events:       19 data:     7f5e  pos:0 ino:1268 sdev:8";
         assert_eq!(epoll_inode(set), Some(0x1268));
     }
