@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::arguments::Common;
 use crate::discover;
 use crate::host::linux::{
-    accepted_by, all, children, look, named_listeners, oldbin_path, read_pid_file, stat, title,
+    accepted_by, all, children, has_master, look, named_listeners, oldbin_path, read_pid_file, title,
 };
 use crate::journal::{Entry, Journal};
 use crate::machine::{Phase, PidFile, Process, Title};
@@ -95,7 +95,6 @@ pub(super) fn print(common: &Common) -> Result<(), Refusal> {
 
 fn orphans() -> Vec<u32> {
     let is_worker = |pid: &u32| matches!(title(*pid), Title::Worker | Title::ShuttingDown);
-    let has_master = |pid: u32| stat(pid).is_some_and(|stat| title(stat.parent) == Title::Master);
     all().filter(is_worker).filter(|&pid| !has_master(pid)).collect()
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use super::{count_workers, permitted, program, promised_workers, run, stage};
 use crate::discover::{Running, running};
 use crate::host::linux::{
-    all, children, exe, file_at, listeners, look, now_us, oldbin_path, read_pid_file, stat, title,
+    all, children, exe, file_at, has_master, listeners, look, now_us, oldbin_path, read_pid_file, stat, title,
 };
 use crate::machine::{
     Identity, Memory, Options, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Title,
@@ -182,7 +182,6 @@ fn new_of(old: &Process, named: PidFile) -> Option<Process> {
 /// Workers that have no master and hold a listening socket of this one.
 fn orphans(master: &Process) -> Vec<Process> {
     let ours = listeners(master.identity.pid);
-    let has_master = |pid| stat(pid).is_some_and(|stat| title(stat.parent) == Title::Master);
     all()
         .filter(|&pid| title(pid) == Title::Worker && !has_master(pid))
         .filter(|&pid| listeners(pid).iter().any(|socket| ours.contains(socket)))

@@ -10,7 +10,7 @@ mod wait;
 pub(crate) use files::{beside, file_at, oldbin_path, read_pid_file, replace, sync_folder};
 pub(crate) use probe::Target;
 pub(crate) use process::{
-    all, children, command_line, exe, file_id, is_asleep_in_sigsuspend, look, stat, title,
+    all, children, command_line, exe, file_id, has_master, is_asleep_in_sigsuspend, look, stat, title,
 };
 pub use socket_diag::SocketDiag;
 pub(crate) use sockets::{accepted_by, listeners, named_listeners};
@@ -184,14 +184,13 @@ impl Linux {
         let is_orphan = |process: &Process| {
             let Identity { pid, exe, .. } = process.identity;
             let is_known = known.iter().any(|known| known.is_same_process(&process.identity));
-            let has_master = || stat(pid).is_some_and(|now| title(now.parent) == Title::Master);
             let is_ours = || {
                 exe.is_some_and(|exe| exe == new || kin.contains(&exe))
                     && sockets::sockets_of(pid).iter().any(|socket| listeners.contains(socket))
             };
             let is_worker = matches!(process.title, Title::Worker | Title::ShuttingDown);
             let may_be_ours = process.title != Title::Other || exe == Some(new);
-            (is_worker && (is_known || exe == Some(new)) || may_be_ours && is_ours()) && !has_master()
+            (is_worker && (is_known || exe == Some(new)) || may_be_ours && is_ours()) && !has_master(pid)
         };
         let is_candidate = |pid: &u32| match title(*pid) {
             Title::Worker | Title::ShuttingDown | Title::Master => true,

@@ -87,6 +87,11 @@ pub(crate) fn is_alive(identity: &Identity) -> bool {
     stat(identity.pid).is_some_and(|now| now.started == identity.started && !matches!(now.state, 'Z' | 'X'))
 }
 
+/// True if a master is the process's parent.
+pub(crate) fn has_master(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| title(stat.parent) == Title::Master)
+}
+
 /// The pids of the process's children, zombies included.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
