@@ -72,6 +72,7 @@ fn setting(world: WorldKind, scenario: &Scenario, releases: &[nginx::Found]) -> 
         runbooks,
         seed: 1,
         mutants: Vec::new(),
+        tells_moments: false,
         isolation: Isolation::Best,
         replay: format!("oldbin-lab run {} --world {world}", scenario.name),
     }

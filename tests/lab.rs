@@ -184,6 +184,7 @@ fn the_help_of_run_names_every_option_and_exit_code() {
           --times <N>        Run each scenario this many times [default: 1]
           --seed <SEED>      Where random picks begin [default: 1]
           --trace <FOLDER>   Write the trace of every run into this folder, as JSON Lines
+          --moments          Tell every moment of every process in the traces (model and fake)
           --json             Print one JSON object per run instead of a table
           --no-namespaces    Do without namespaces, even where they can be had
           --mutant <DEFECT>  Run a deliberately defective fake or orchestrator, to see that the

@@ -24,7 +24,7 @@ fn main() {
                 )
             };
             let trial = Trial::test(format!("{name} on {world}"), run);
-            trials.push(match no_real {
+            trials.push(match no_real.or(needs_moments(name).then_some(NO_MOMENTS)) {
                 Some(why) if world == "real" => trial.with_kind(why).with_ignored_flag(true),
                 _ => trial,
             });
@@ -36,6 +36,13 @@ fn main() {
         None => one,
     });
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+const NO_MOMENTS: &str = "real nginx does not stop at its moments, so nothing can be forced there";
+
+/// Whether the story forces something at a named moment, or asks for one that only a stamped fake tells.
+fn needs_moments(name: &str) -> bool {
+    catalogue::scenario(name).and_then(Result::ok).is_some_and(|scenario| scenario.needs_moments())
 }
 
 /// Only one release is there: the laboratory says so and goes on with a copy of it.

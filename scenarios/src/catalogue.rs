@@ -30,6 +30,14 @@ pub const SCENARIOS: &[Entry] = entries!["catalogue":
     "orchestrator-upgrade-and-rollback",
     "new-binary-exits-at-start",
     "rollback-after-winch-under-load",
+    "new-master-crashes-before-its-pid-file",
+    "new-master-crashes-once",
+    "new-master-slow-between-pid-file-and-workers",
+    "new-worker-exits-with-code-2",
+    "new-master-killed-after-winch",
+    "old-master-killed-between-rename-and-fork",
+    "oldbin-killed-after-winch-and-recovered",
+    "disk-full-after-winch",
     "canary-no-wait-script-loses-requests",
 ];
 

@@ -85,6 +85,7 @@ pub fn judge(scenario: &Scenario, trace: &Trace) -> Verdict {
         findings.push(Judged { name: "ends-on", finding: ends_on(trace, on_new), role: Part::MustHold });
     }
     let mut missing = missing(expect, trace);
+    missing.extend(missing_faults(scenario, trace));
     missing.extend(missing_acts(scenario, trace));
     let surprises = surprises(&findings, &missing);
     let overall = overall(&findings, &missing);
@@ -194,6 +195,18 @@ fn missing(expect: &Expect, trace: &Trace) -> Vec<String> {
         .map(|name| format!("the moment {name} was not reached"))
         .chain(logs.map(|text| format!("nginx did not log \"{text}\"")))
         .collect()
+}
+
+/// Faults whose moment was not reached, or that found nobody to strike.
+fn missing_faults<'a>(scenario: &'a Scenario, trace: &'a Trace) -> impl Iterator<Item = String> + 'a {
+    let has_struck = |wanted: &str| {
+        trace.events.iter().any(|event| matches!(&event.what, What::Moment { name } if name == wanted))
+    };
+    scenario
+        .faults
+        .iter()
+        .filter(move |fault| !has_struck(&fault.moment()))
+        .map(|fault| format!("the fault did not strike: {fault}"))
 }
 
 /// Acts that never came to their claim.

@@ -53,6 +53,9 @@ pub(crate) enum Command {
     Run(Run),
     /// List the scenarios, the runbooks and the nginx releases that were found
     List {
+        /// List the moments at which a fault can strike, and the faults, instead
+        #[arg(long)]
+        moments: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -97,6 +100,9 @@ pub(crate) struct Run {
     /// Write the trace of every run into this folder, as JSON Lines
     #[arg(long, value_name = "FOLDER")]
     pub(crate) trace: Option<PathBuf>,
+    /// Tell every moment of every process in the traces (model and fake)
+    #[arg(long)]
+    pub(crate) moments: bool,
     /// Print one JSON object per run instead of a table
     #[arg(long)]
     pub(crate) json: bool,

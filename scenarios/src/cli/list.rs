@@ -6,6 +6,8 @@ use serde_json::json;
 
 use crate::catalogue;
 use crate::live::nginx;
+use crate::model::choice::Who;
+use crate::scenario;
 
 /// The first sentence of a longer text.
 fn first_sentence(text: &str) -> &str {
@@ -56,6 +58,39 @@ pub(super) fn list(as_json: bool, out: &mut impl Write) -> io::Result<()> {
     }
     if releases.is_empty() {
         writeln!(out, "  none was found: {}", super::HOW_TO_GET_NGINX)?;
+    }
+    Ok(())
+}
+
+/// The moments at which a fault can strike, and what can strike there.
+pub(super) fn moments(as_json: bool, out: &mut impl Write) -> io::Result<()> {
+    let nginx = scenario::words_of(Who::Master);
+    let subject = scenario::words_of(Who::Subject);
+    let faults: Vec<_> =
+        ["crash", "exit", "pause"].into_iter().chain(scenario::elsewhere().map(|(name, _)| name)).collect();
+    if as_json {
+        let value = json!({
+            "schema": 1,
+            "actors": scenario::ACTORS,
+            "nginx": nginx,
+            "subject": subject,
+            "faults": faults,
+        });
+        return writeln!(out, "{value:#}");
+    }
+    writeln!(out, "A moment is ACTOR.STEP, such as new-master.rename-to-oldbin\n\nActors")?;
+    for actor in scenario::ACTORS {
+        writeln!(out, "  {actor}")?;
+    }
+    for (title, words) in [("Steps of nginx's processes", nginx), ("Steps of the subject", subject)] {
+        writeln!(out, "\n{title}")?;
+        for word in words {
+            writeln!(out, "  {word}")?;
+        }
+    }
+    writeln!(out, "\nFaults at a moment")?;
+    for fault in faults {
+        writeln!(out, "  {fault}")?;
     }
     Ok(())
 }

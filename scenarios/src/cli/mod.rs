@@ -52,7 +52,11 @@ fn dispatch(arguments: Arguments) -> Result<u8, LabError> {
     match arguments.command {
         None => tour::tour(&screen, &mut out),
         Some(Command::Run(arguments)) => run_command(&arguments, &screen, &mut out),
-        Some(Command::List { json }) => {
+        Some(Command::List { moments: true, json }) => {
+            list::moments(json, &mut out)?;
+            Ok(0)
+        }
+        Some(Command::List { moments: false, json }) => {
             list::list(json, &mut out)?;
             Ok(0)
         }
@@ -74,10 +78,15 @@ fn run_command(arguments: &arguments::Run, screen: &Screen, out: &mut impl Write
     let scenarios = run::scenarios(&arguments.scenarios)?;
     let seeds = (0..arguments.times).map(|time| arguments.seed + u64::from(time));
     let mut jobs = run::jobs(&scenarios, &worlds, seeds);
-    if arguments.world == arguments::Worlds::All {
-        notes.extend(run::leave_out_programs(&mut jobs));
+    notes.extend(run::leave_out(&mut jobs, arguments.world == arguments::Worlds::All));
+    if jobs.is_empty() {
+        return Err(LabError::NoWorld(notes.join(" ")));
     }
-    let how = How { mutants: arguments.mutant.clone(), no_namespaces: arguments.no_namespaces };
+    let how = How {
+        mutants: arguments.mutant.clone(),
+        no_namespaces: arguments.no_namespaces,
+        tells_moments: arguments.moments,
+    };
     let mut lines = Ok(());
     let ran = run::run_all(jobs, &how, arguments.trace.as_deref(), |ran| {
         if arguments.json && lines.is_ok() {

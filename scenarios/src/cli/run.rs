@@ -48,6 +48,8 @@ pub(super) struct How {
     pub(super) mutants: Vec<Mutant>,
     /// Do without namespaces.
     pub(super) no_namespaces: bool,
+    /// The traces have every moment of every process.
+    pub(super) tells_moments: bool,
 }
 
 /// The scenarios that were called, or the whole catalogue.
@@ -91,17 +93,38 @@ pub(super) fn jobs(
     jobs
 }
 
-/// Takes the runs of programs in the model out, and says so: the model has no programs.
-pub(super) fn leave_out_programs(jobs: &mut Vec<Job>) -> Option<String> {
-    let is_program = |job: &Job| {
-        job.world == WorldKind::Model
-            && job.scenario.acts.iter().any(|act| matches!(act.subject, Subject::Command { .. }))
-    };
+/// Takes out what a world cannot do, and says so: the model has no programs, and nothing of real nginx stops at its
+/// moments.
+pub(super) fn leave_out(jobs: &mut Vec<Job>, is_every_world: bool) -> Vec<String> {
+    let has_program =
+        |job: &Job| job.scenario.acts.iter().any(|act| matches!(act.subject, Subject::Command { .. }));
+    let needs_moments = |job: &Job| job.scenario.needs_moments();
+    [
+        is_every_world
+            .then(|| leave_out_of(WorldKind::Model, has_program, "it has no programs", jobs))
+            .flatten(),
+        leave_out_of(WorldKind::Real, needs_moments, NO_MOMENTS, jobs),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Why a story of named moments is not run on real nginx.
+const NO_MOMENTS: &str = "real nginx does not stop at its moments, so nothing can be forced there";
+
+fn leave_out_of(
+    world: WorldKind,
+    is_beyond: impl Fn(&Job) -> bool,
+    why: &str,
+    jobs: &mut Vec<Job>,
+) -> Option<String> {
+    let is_out = |job: &Job| job.world == world && is_beyond(job);
     let names: BTreeSet<_> =
-        jobs.iter().filter(|job| is_program(job)).map(|job| job.scenario.name.clone()).collect();
-    jobs.retain(|job| !is_program(job));
+        jobs.iter().filter(|job| is_out(job)).map(|job| job.scenario.name.clone()).collect();
+    jobs.retain(|job| !is_out(job));
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    (!names.is_empty()).then(|| format!("World model is left out for {names}: it has no programs."))
+    (!names.is_empty()).then(|| format!("World {world} is left out for {names}: {why}."))
 }
 
 /// The worlds that can be run here, and a sentence for each that cannot.
@@ -174,6 +197,7 @@ fn run_live(job: &Job, how: &How, replay: String, releases: &[nginx::Found]) -> 
         runbooks: runbooks(job)?,
         seed: job.seed,
         mutants: how.mutants.clone(),
+        tells_moments: how.tells_moments,
         isolation: if how.no_namespaces { Isolation::Subreaper } else { Isolation::Best },
         replay,
     };
@@ -185,6 +209,7 @@ fn run_in_model(job: &Job, how: &How, replay: String) -> Result<Trace, LabError>
         seed: job.seed,
         nginx_defects: mutant::fake_defects(&how.mutants),
         oldbin_defects: mutant::orchestrator_defects(&how.mutants),
+        tells_moments: how.tells_moments,
         ..Options::default()
     };
     let runbooks = runbooks(job)?;

@@ -10,17 +10,18 @@ use crate::{live, verdict};
 pub(super) fn tour(screen: &Screen, out: &mut impl Write) -> Result<u8, LabError> {
     let (worlds, notes) = run::available(Worlds::All.kinds(), &live::nginx::releases());
     let scenarios = run::scenarios(&[])?;
+    let mut jobs = run::jobs(&scenarios, &worlds, std::iter::once(1));
+    let left_out = run::leave_out(&mut jobs, true);
     writeln!(
         out,
         "An nginx changes its binary under load, and changes back: {} stories on {}.",
         scenarios.len(),
         names(&worlds)
     )?;
-    for note in notes {
+    for note in notes.into_iter().chain(left_out) {
         writeln!(out, "{note}")?;
     }
     out.flush()?;
-    let jobs = run::jobs(&scenarios, &worlds, std::iter::once(1));
     let ran = run::run_all(jobs, &How::default(), None, |_| ())?;
     print_ran(&ran, screen, out)?;
     let canaries = ran.iter().filter(|ran| !ran.scenario.expect.violates.is_empty());

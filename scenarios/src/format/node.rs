@@ -80,6 +80,11 @@ impl<'a> Node<'a> {
         self.optional(name)
     }
 
+    /// A property whose value does not matter any more.
+    pub(crate) fn ignore(&mut self, name: &'static str) {
+        self.properties_known.push(name);
+    }
+
     /// True if the property stands there, read or not.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.properties().any(|(property, _)| property == name)

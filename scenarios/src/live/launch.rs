@@ -61,6 +61,7 @@ fn order(scenario: &Scenario, setting: &Setting) -> Result<Order, LiveError> {
         seed: setting.seed,
         fake_defects: mutant::of_fakes(&setting.mutants),
         orchestrator_defects: mutant::of_orchestrator(&setting.mutants),
+        tells_moments: setting.tells_moments,
         replay: setting.replay.clone(),
     })
 }

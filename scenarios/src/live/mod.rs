@@ -19,6 +19,7 @@ mod launch;
 mod load;
 pub mod nginx;
 mod order;
+mod subject;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -45,6 +46,8 @@ pub struct Setting {
     pub seed: u64,
     /// Deliberate defects.
     pub mutants: Vec<Mutant>,
+    /// Whether the trace has every moment of every process; world `Fake` only.
+    pub tells_moments: bool,
     /// How the run is kept apart.
     pub isolation: Isolation,
     /// The command that runs it again, for the trace's header.
@@ -114,7 +117,7 @@ pub fn run_if_agent() -> Option<ExitCode> {
             let names = arguments.next()?;
             let defects = Defects::named(names.to_str()?.split(','));
             let argv = std::iter::once("oldbin".into()).chain(arguments).collect();
-            Some(orchestrator::cli::rehearse(argv, Rehearsal::with_defects(defects)))
+            Some(orchestrator::cli::rehearse(argv, Rehearsal { defects, beside: subject::beside() }))
         }
         _ => None,
     }

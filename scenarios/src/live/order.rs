@@ -29,8 +29,17 @@ pub(crate) struct Order {
     pub(crate) fake_defects: Vec<String>,
     /// Defects of the orchestrator.
     pub(crate) orchestrator_defects: Vec<String>,
+    /// Whether the trace has every moment.
+    pub(crate) tells_moments: bool,
     /// The command that runs it again.
     pub(crate) replay: String,
+}
+
+impl Order {
+    /// True if processes report their moments and wait: only stamped fakes do.
+    pub(crate) fn stops_at_moments(&self) -> bool {
+        self.world == WorldKind::Fake && (self.tells_moments || self.scenario.needs_moments())
+    }
 }
 
 /// What the agent answers first: one line of JSON, with a trace behind it if it is `Done`.
@@ -80,4 +89,6 @@ pub(crate) struct Paths {
     pub(crate) log: PathBuf,
     /// The orchestrator's journal.
     pub(crate) state: PathBuf,
+    /// The control socket, where there is one.
+    pub(crate) control: PathBuf,
 }

@@ -252,7 +252,7 @@ impl Host for ModelHost<'_, '_> {
 }
 
 /// The word for a call.
-const fn act_of(call: &Call) -> Act {
+pub(crate) const fn act_of(call: &Call) -> Act {
     match call {
         Call::Act(Action::Replace(_)) => Act::Replace,
         Call::Act(Action::RemoveOldbin | Action::RenameOldbinBack) => Act::MendPid,

@@ -21,5 +21,6 @@ mod shrink;
 mod truth;
 pub mod world;
 
+pub(crate) use host::act_of;
 pub use run::{Impossible, Options, run, run_with};
 pub use shrink::Shrunk;

@@ -32,8 +32,10 @@ pub struct Options {
     pub nginx_defects: fake_nginx::machine::Defects,
     /// Deliberate mistakes of the orchestrator.
     pub oldbin_defects: orchestrator::machine::Defects,
-    /// What goes wrong, and when.
+    /// What goes wrong, and when, besides what the scenario says.
     pub faults: Vec<Planned>,
+    /// Whether the trace tells every moment from the first act on.
+    pub tells_moments: bool,
 }
 
 /// Why a scenario cannot run in the model world.
@@ -160,6 +162,8 @@ impl Play<'_, '_, '_> {
             self.world.tick(Wish::Time(u64::MAX))?;
         }
         self.rest()?;
+        let told: Vec<String> = self.scenario.told_moments().cloned().collect();
+        self.world.plan_mishaps(&self.scenario.faults, &told, self.options.tells_moments);
         for ((subject, act), number) in subjects.iter().zip(&self.scenario.acts).zip(1..) {
             self.act = Some((number, act.claims));
             let said = self.perform(subject)?;

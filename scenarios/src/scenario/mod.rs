@@ -6,13 +6,17 @@
 
 mod claim;
 mod fault;
+mod mishap;
 mod parse;
 mod parse_expect;
+mod parse_mishap;
 
 pub use claim::Claim;
 pub use fault::{FAULTS, FaultWord};
+pub use mishap::{ACTORS, Mishap, Until, Wrong, elsewhere, is_forcible, moment, words_of};
 pub use parse::{DEADLINE_MS, PATIENCE_MS, parse};
 
+pub(crate) use mishap::fault_named;
 pub(crate) use parse::{fault as stamp_fault, words};
 
 use std::fmt;
@@ -36,6 +40,8 @@ pub struct Scenario {
     pub old: Release,
     /// What the subject is given.
     pub new: Release,
+    /// What goes wrong at named moments.
+    pub faults: Vec<Mishap>,
     /// Who changes the binary, act by act.
     pub acts: Vec<Act>,
     /// What clients do meanwhile.
@@ -44,6 +50,19 @@ pub struct Scenario {
     pub expect: Expect,
     /// The longest that the whole run may take, in milliseconds.
     pub deadline_ms: u64,
+}
+
+impl Scenario {
+    /// True if something of it can be told or forced only where processes stop at their moments.
+    #[must_use]
+    pub fn needs_moments(&self) -> bool {
+        !self.faults.is_empty() || self.told_moments().next().is_some()
+    }
+
+    /// The moments that it asks for and that only the processes themselves can tell.
+    pub fn told_moments(&self) -> impl Iterator<Item = &String> {
+        self.expect.sometimes.iter().filter(|name| moment(name).is_some())
+    }
 }
 
 /// A release of nginx, as a scenario wants it. World `real` takes the nearest one that is there.

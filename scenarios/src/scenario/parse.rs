@@ -1,6 +1,7 @@
 //! A scenario from its KDL file.
 
 use super::parse_expect::expect;
+use super::parse_mishap::mishap;
 use super::{Act, FAULTS, Load, Release, Scenario, Subject};
 use crate::format::{self, FormatError, Millis, Name, Node, Number, Once, Words, whole_help};
 use crate::scenario::Claim;
@@ -18,7 +19,7 @@ pub const DEADLINE_MS: u64 = 20_000;
 pub const PATIENCE_MS: u64 = 5_000;
 
 const WORKERS_MAX: u16 = 64;
-const BLOCK: [&str; 8] = ["why", "source", "old", "new", "act", "load", "deadline", "expect"];
+const BLOCK: [&str; 9] = ["why", "source", "old", "new", "fault", "act", "load", "deadline", "expect"];
 const SUBJECTS: [&str; 3] = ["orchestrator", "runbook", "command"];
 const ACT: &str = r#"act "orchestrator" "upgrade" claims="upgraded""#;
 const EXPECT: &str = r#"expect ends-on="new" { sometimes "new-master.born" }"#;
@@ -37,7 +38,7 @@ fn scenario(node: &mut Node<'_>) -> Option<Scenario> {
     let (mut old, mut new) = (Once::new("old"), Once::new("new"));
     let (mut load, mut deadline, mut expects) =
         (Once::new("load"), Once::new("deadline"), Once::new("expect"));
-    let mut acts = Vec::new();
+    let (mut acts, mut mishaps) = (Vec::new(), Vec::new());
     let mut has_act = false;
     for mut child in node.children() {
         match child.name() {
@@ -49,6 +50,7 @@ fn scenario(node: &mut Node<'_>) -> Option<Scenario> {
                 has_act = true;
                 acts.extend(act(&mut child));
             }
+            "fault" => mishaps.extend(mishap(&mut child)),
             "load" => load.put(&mut child, clients),
             "deadline" => deadline.put(&mut child, duration),
             "expect" => expects.put(&mut child, expect),
@@ -70,6 +72,7 @@ fn scenario(node: &mut Node<'_>) -> Option<Scenario> {
         source: source.optional(),
         old: old?,
         new: new?,
+        faults: mishaps,
         acts,
         load: load?,
         expect: expect?,
@@ -269,6 +272,7 @@ mod tests {
                     workers: 1,
                     fault: Some("loads-then-fails seconds=1 status=3".into()),
                 },
+                faults: Vec::new(),
                 acts: vec![
                     act(Subject::Orchestrator { arguments: orchestrator }, Claim::Upgraded),
                     act(Subject::Runbook { name: "manual-rollback".into() }, Claim::RolledBack),
@@ -289,6 +293,47 @@ mod tests {
                 deadline_ms: 12_000,
             }
         );
+    }
+
+    #[test]
+    fn faults_at_moments_are_read_as_they_are_written() {
+        use super::super::{Mishap, Until, Wrong};
+        let faults = r#"fault "crash" at="new-master.exec"
+    fault "exit" status=2 at="new-worker-1.watch-listener" nth=3
+    fault "pause" for="0.3s" at="subject.send-quit"
+    fault "pause" until="new-worker-2.accept" at="worker-of-3-1.send"
+    fault "kill-new-worker" which=2 at="old-master.fork"
+    load fresh"#;
+        let scenario = parse("x.kdl", &WHOLE.replacen("load fresh", faults, 1))
+            .unwrap_or_else(|error| panic!("{}", error.render(false)));
+        let mishap = |what, at: &str, nth| Mishap { what, at: at.to_owned(), nth };
+        assert_eq!(
+            scenario.faults,
+            [
+                mishap(Wrong::Crash, "new-master.exec", 1),
+                mishap(Wrong::Exit { status: 2 }, "new-worker-1.watch-listener", 3),
+                mishap(Wrong::Pause(Until::Ms(300)), "subject.send-quit", 1),
+                mishap(Wrong::Pause(Until::Moment("new-worker-2.accept".into())), "worker-of-3-1.send", 1),
+                mishap(Wrong::Elsewhere { fault: "kill-new-worker".into(), which: 2 }, "old-master.fork", 1),
+            ]
+        );
+        assert!(scenario.needs_moments());
+    }
+
+    #[test]
+    fn a_moment_or_a_fault_that_nobody_knows_is_told_with_what_was_meant() {
+        let one = |fault: &str| after("load fresh", &format!("{fault}\n    load fresh")).join("\n");
+        let first_line = |fault: &str| one(fault).chars().take(130).collect::<String>();
+        assert_eq!(
+            first_line("fault \"crash\" at=\"new-master.exce\""),
+            "9:19 there is no moment \"new-master.exce\" | did you mean `exec`? valid here: `look-at-parent`, `listen`, `close-listener`, `unlink"
+        );
+        assert!(one("fault \"crash\" at=\"new-mastr.exec\"").contains("did you mean `new-master`?"));
+        assert!(one("fault \"crash\" at=\"client-1.give-up\"").contains("there is no moment"));
+        assert!(one("fault \"crsh\" at=\"new-master.exec\"").contains("did you mean `crash`?"));
+        assert!(one("fault \"exit\" at=\"new-master.exec\"").contains("needs the property `status`"));
+        assert!(one("fault \"pause\" at=\"new-master.exec\"").contains("needs `for` or `until`"));
+        assert!(one("fault \"exit\" status=1 at=\"subject.save\"").contains("write `crash`"));
     }
 
     #[test]
@@ -339,7 +384,7 @@ mod tests {
             WHOLE.replace("why", "wy").replace("kept=4", "kept=\"four\"").replace("\"3s\"", "\"soon\"");
         insta::assert_snapshot!(mistakes(&text).join("\n"), @r#"
         1:1 `why` is missing | for example: why "An old worker answers for as long as its request takes."
-        2:5 `scenario` has no `wy` | did you mean `why`? valid here: `why`, `source`, `old`, `new`, `act`, `load`, `deadline`, `expect`
+        2:5 `scenario` has no `wy` | did you mean `why`? valid here: `why`, `source`, `old`, `new`, `fault`, `act`, `load`, `deadline`, `expect`
         9:31 "four" is not a whole number | without quotes, as in workers=2
         9:66 "soon" is not a duration | write it as "200ms", "1.5s" or "2s"
         "#);

@@ -82,7 +82,7 @@ fn moments(node: &mut Node<'_>) -> Vec<String> {
     let names = required_rest::<Words>(node, "a moment");
     let valid: Vec<_> = MOMENTS.iter().map(|moment| moment.name).collect();
     for (Words(name), span) in &names {
-        if !valid.contains(&name.as_str()) {
+        if !valid.contains(&name.as_str()) && super::moment(name).is_none() {
             let message = format!("there is no moment {name:?}");
             node.mistakes().add(*span, message, "unknown", whole_help(name, &valid));
         }

@@ -5,6 +5,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "each test picks the events that it is about")]
 
 mod kill;
+mod moments;
 mod story;
 mod world;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             trials.push(trial.with_ignored_flag(world == WorldKind::Real && !has_nginx));
         }
     }
+    trials.extend(moments::TRIALS.iter().map(|&(name, run)| trial(name, run).with_kind("fake")));
     trials.extend(kill::TRIALS.iter().map(|&(name, run)| trial(name, run)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -29,6 +29,7 @@ pub(crate) fn scenario(load: Load) -> Scenario {
         source: None,
         old: release("1.22.1"),
         new: release("1.26.3"),
+        faults: Vec::new(),
         acts: vec![act(Subject::Runbook { name: "test".into() })],
         load,
         expect: Expect::default(),
@@ -61,6 +62,7 @@ pub(crate) fn setting(place: Place, actions: Vec<Action>) -> Setting {
         runbooks: BTreeMap::from([("test".into(), runbook)]),
         seed: 0,
         mutants: Vec::new(),
+        tells_moments: false,
         isolation: place.isolation,
         replay: "none".into(),
     }

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fake_nginx::fault::NoFault;
 use fake_nginx::release::Version;
@@ -40,8 +40,9 @@ impl Binaries {
     /// Puts the old binary where nginx is started from, and stages the new one.
     pub(super) fn place(order: &Order, paths: &Paths) -> Result<Self, String> {
         let scenario = &order.scenario;
-        let old = place(order, &scenario.old, order.pair.as_ref().map(|pair| &pair.old), &paths.binary)?;
-        let new = place(order, &scenario.new, order.pair.as_ref().map(|pair| &pair.new), &paths.new)?;
+        let found = order.pair.as_ref();
+        let old = place(order, &scenario.old, found.map(|pair| &pair.old), paths, &paths.binary)?;
+        let new = place(order, &scenario.new, found.map(|pair| &pair.new), paths, &paths.new)?;
         let look =
             |path: &Path| Looks::of(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
         let known = vec![(look(&paths.binary)?, old.clone()), (look(&paths.new)?, new.clone())];
@@ -87,6 +88,7 @@ fn place(
     order: &Order,
     wanted: &Release,
     found: Option<&super::super::nginx::Found>,
+    paths: &Paths,
     path: &Path,
 ) -> Result<String, String> {
     match (order.world, found, &wanted.fault) {
@@ -101,16 +103,24 @@ fn place(
                 Some(found) => found.version,
                 None => wanted.version.parse::<Version>().map_err(|error| error.to_string())?,
             };
-            stamp_fake(version, wanted.fault.as_deref(), &order.fake_defects, path)?;
+            let control = order.stops_at_moments().then(|| paths.control.clone());
+            stamp_fake(version, wanted.fault.as_deref(), &order.fake_defects, control, path)?;
             Ok(version.to_string())
         }
     }
 }
 
 /// The one place where fakes are made.
-fn stamp_fake(version: Version, fault: Option<&str>, defects: &[String], path: &Path) -> Result<(), String> {
+fn stamp_fake(
+    version: Version,
+    fault: Option<&str>,
+    defects: &[String],
+    control: Option<PathBuf>,
+    path: &Path,
+) -> Result<(), String> {
     let mut identity = Stamp::new(version);
     identity.defects = defects.to_vec();
+    identity.control = control;
     identity.fault = fault.map(str::parse).transpose().map_err(|error: NoFault| error.to_string())?;
     stamp::write(&identity, path).map_err(|error| error.to_string())
 }

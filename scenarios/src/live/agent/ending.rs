@@ -16,6 +16,7 @@ impl World {
     /// Ends everything, and notes what the run has left behind.
     pub(super) fn end(&mut self) {
         self.note_survivors();
+        self.end_control();
         let kept = self.observer.events.len();
         let now = self.clock.now_us();
         self.deadline_us = now + FAST_SHUTDOWN_US;

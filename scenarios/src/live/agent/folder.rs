@@ -64,6 +64,7 @@ fn paths(top: &Path) -> Paths {
         pid: top.join("nginx.pid"),
         log: top.join("logs/error.log"),
         state: top.join("state"),
+        control: top.join("control"),
     }
 }
 

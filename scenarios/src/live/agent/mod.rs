@@ -10,6 +10,7 @@
 //! | `world`, `reactor`, `child` | the loop, processes that the agent started, their pipes |
 //! | `proc`, `log` | reading `/proc` and nginx's log |
 //! | `observer`, `process`, `listener`, `pid_file`, `moment` | what was seen, as events |
+//! | `control`, `mishaps` | who stops at which moment, and what goes wrong there |
 //! | `quiescence` | when nothing moves any more |
 //! | `subject`, `runbook`, `condition`, `claim` | who changes the binary |
 //! | `run`, `ending` | the order of it all, and the end |
@@ -19,12 +20,14 @@ mod child;
 mod claim;
 mod condition;
 mod config;
+mod control;
 mod ending;
 mod folder;
 mod isolation;
 mod listener;
 mod log;
 mod loopback;
+mod mishaps;
 mod moment;
 mod observer;
 mod pid_file;

@@ -240,11 +240,16 @@ impl Observer {
         let handle = self.processes.get(&pid).and_then(|process| process.handle.as_ref());
         let sent = handle.is_some_and(|handle| pidfd_send_signal(handle, signal).is_ok());
         if sent {
-            let signal = name.to_owned();
-            self.note(What::Signal { from: Some(self.own), to: pid, signal, arrived: false });
-            self.stir();
+            self.sent(pid, name);
         }
         sent
+    }
+
+    /// Notes a signal that was sent by another handle than the observer's.
+    pub(super) fn sent(&mut self, pid: u32, name: &str) {
+        let signal = name.to_owned();
+        self.note(What::Signal { from: Some(self.own), to: pid, signal, arrived: false });
+        self.stir();
     }
 
     /// True if `pid` runs a binary of this world.

@@ -61,6 +61,9 @@ impl World {
     /// What every process does, if all of them rest.
     fn rest(&self, load: Load, may_drain: bool) -> Option<Vec<(u32, Doing)>> {
         let mut seen = Vec::new();
+        if self.mishaps.is_anybody_paused() {
+            return None;
+        }
         // An accepting worker is what the observer waits for; one that never will must not hold the run.
         if self.observer.is_unsettled() && !may_drain {
             return None;

@@ -24,6 +24,10 @@ pub(super) enum Source {
     Signals,
     /// Bytes or the end of a pipe.
     Pipe(u32),
+    /// Somebody connects to the control socket.
+    Control,
+    /// A process reports a moment there, or is gone.
+    Controlled(u32),
     /// Standard input: the laboratory is gone.
     Laboratory,
 }
@@ -76,6 +80,11 @@ impl Reactor {
         let data = epoll::EventData::new_u64(token(source));
         epoll::add(&self.epoll, what, data, epoll::EventFlags::IN)?;
         Ok(())
+    }
+
+    /// Begins to watch a connection to the control socket.
+    pub(super) fn add_controlled(&self, connection: impl AsFd, number: u32) -> io::Result<()> {
+        self.add(connection, Source::Controlled(number))
     }
 
     /// Stops watching `what`.
@@ -142,6 +151,8 @@ fn token(source: Source) -> u64 {
         Source::Laboratory => 2 << KINDS,
         Source::Process(pid) => 3 << KINDS | u64::from(pid),
         Source::Pipe(pipe) => 4 << KINDS | u64::from(pipe),
+        Source::Control => 5 << KINDS,
+        Source::Controlled(number) => 6 << KINDS | u64::from(number),
     }
 }
 
@@ -152,7 +163,9 @@ fn source(token: u64) -> Source {
         1 => Source::Signals,
         2 => Source::Laboratory,
         3 => Source::Process(number),
-        _ => Source::Pipe(number),
+        4 => Source::Pipe(number),
+        5 => Source::Control,
+        _ => Source::Controlled(number),
     }
 }
 

@@ -13,6 +13,7 @@ use super::Stop;
 use super::binary::Binaries;
 use super::folder::Folder;
 use super::isolation::User;
+use super::mishaps::Mishaps;
 use super::observer::Observer;
 use super::quiescence::Load;
 use super::world::World;
@@ -39,7 +40,11 @@ pub(super) fn run(order: &Order, user: Option<User>) -> Result<Trace, Stop> {
     let header = header(order, &binaries, user.is_some());
     let clock = Clock::start();
     let observer = Observer::new(clock, &paths, binaries);
-    let world = World::new(clock, paths, observer, order.scenario.deadline_ms * 1_000)?;
+    let mut world = World::new(clock, paths, observer, order.scenario.deadline_ms * 1_000)?;
+    if order.stops_at_moments() {
+        let told: Vec<String> = order.scenario.told_moments().cloned().collect();
+        world.stop_at_moments(Mishaps::new(&order.scenario.faults, &told, order.tells_moments))?;
+    }
     let mut run = Run { order, world, port, load: None, act: None };
     let played = run.play();
     let told = match played {
@@ -70,6 +75,7 @@ impl Run<'_> {
         }
         self.start_load()?;
         self.world.wait_until_quiescent(Load::Runs)?;
+        self.world.begin_mishaps();
         for (act, number) in scenario.acts.iter().zip(1..) {
             self.act = Some((number, act.claims));
             let said = subject::perform(&mut self.world, self.order, &act.subject)?;

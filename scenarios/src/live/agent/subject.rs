@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::super::launch::OLDBIN;
 use super::super::order::Order;
+use super::super::subject::CONTROL;
 use super::Stop;
 use super::claim::{self, Said};
 use super::runbook;
@@ -41,6 +42,9 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
                 .arg(order.orchestrator_defects.join(","))
                 .args(words)
                 .arg("--json");
+            if order.stops_at_moments() {
+                command.env(CONTROL, &world.paths.control);
+            }
             Ok(claim::of_oldbin(&step(world, &text, &mut command)?))
         }
         Subject::Command { program, arguments } => {

@@ -11,6 +11,8 @@ use super::super::clock::Clock;
 use super::super::order::{LOAD_READY, Paths};
 use super::Stop;
 use super::child::{Child, Pipe, Stream};
+use super::control::Control;
+use super::mishaps::Mishaps;
 use super::observer::Observer;
 use super::reactor::{Pipes, Reactor, Source};
 use crate::trace::{Event, Exit};
@@ -29,7 +31,11 @@ pub(super) struct World {
     pub(super) steps: u32,
     /// True once every client of the load is at work.
     pub(super) load_is_ready: bool,
-    reactor: Reactor,
+    /// Where stamped fakes and the subject report their moments.
+    pub(super) control: Option<Control>,
+    /// What goes wrong there.
+    pub(super) mishaps: Mishaps,
+    pub(super) reactor: Reactor,
     children: BTreeMap<u32, Child>,
     pipes: Pipes<Pipe>,
     next_pipe: u32,
@@ -56,6 +62,8 @@ impl World {
             deadline_us,
             steps: 0,
             load_is_ready: false,
+            control: None,
+            mishaps: Mishaps::default(),
             reactor,
             children: BTreeMap::new(),
             pipes: BTreeMap::new(),
@@ -68,7 +76,8 @@ impl World {
     /// Waits until something happens, at most until `until_us`, and takes it in.
     pub(super) fn turn(&mut self, until_us: u64) -> Result<(), Stop> {
         let now = self.clock.now_us();
-        let wake = until_us.min(self.deadline_us).min(self.observer.next_look_us());
+        let wake =
+            until_us.min(self.deadline_us).min(self.observer.next_look_us()).min(self.mishaps.next_us());
         let sources = self.reactor.wait(wake.saturating_sub(now)).map_err(Stop::broken("wait"))?;
         for source in sources {
             match source {
@@ -85,8 +94,11 @@ impl World {
                 Source::Signals => self.is_told_to_end |= self.reactor.is_told_to_end(),
                 Source::Pipe(pipe) => self.hear(pipe)?,
                 Source::Laboratory => self.is_told_to_end = true,
+                Source::Control => self.welcome()?,
+                Source::Controlled(connection) => self.reported(connection),
             }
         }
+        self.end_pauses();
         self.catch_up();
         if self.is_told_to_end {
             return Err(Stop::Told);

@@ -60,6 +60,14 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// The actor of that name.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        actor_of(text)
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.who, self.generation) {

@@ -4,6 +4,7 @@
 //! `judgement`. What goes wrong was decided before the first step: see `strike`.
 
 mod judgement;
+mod mishap;
 mod motion;
 mod strike;
 
@@ -22,6 +23,8 @@ use super::kernel::{Around, Kernel, Path, Seen, Setting};
 use super::paths::Paths;
 use super::record::Record;
 use crate::trace::{Event, What};
+
+use mishap::Mishaps;
 
 pub use motion::{Tick, Wish};
 
@@ -77,6 +80,7 @@ pub struct World<'c> {
     record: Record,
     planned: SmallVec<[Planned; 4]>,
     struck_before: SmallVec<[Planned; 4]>,
+    mishaps: Mishaps,
     /// How often each step was the natural one.
     naturals: BTreeMap<Name, u32>,
     /// All of them in order, if somebody wants to know.
@@ -170,6 +174,7 @@ impl<'c> World<'c> {
             record,
             planned: SmallVec::new(),
             struck_before: SmallVec::new(),
+            mishaps: Mishaps::default(),
             naturals: BTreeMap::new(),
             moments: None,
             excuses: Excuses::default(),

@@ -72,7 +72,11 @@ impl World<'_> {
         if self.counts.steps > STEPS_MAX {
             return Err(Broken::Steps);
         }
-        self.take(ways.swap_remove(taken), names[taken], wish)
+        let name = names[taken];
+        if self.mishaps.is_on() && !self.survives(name) {
+            return Ok(Tick::World);
+        }
+        self.take(ways.swap_remove(taken), name, wish)
     }
 
     /// Every way to go on, the natural one first.
@@ -80,14 +84,18 @@ impl World<'_> {
         let now_us = self.now_ms() * 1_000;
         let mut ways = Ways { ways: SmallVec::new(), names: SmallVec::new() };
         let subject = |act| Name { actor: Actor::SUBJECT, act };
-        if let Wish::Act(act) = wish {
+        let is_free = |actor| !self.mishaps.is_paused(actor);
+        if let Wish::Act(act) = wish
+            && is_free(Actor::SUBJECT)
+        {
             ways.add(Way::Subject, subject(act));
         }
         let is_last = |process: &&Proc| Some(process.pid) == self.state.last;
-        for process in self.state.kernel.runnable().filter(is_last) {
+        let runnable = || self.state.kernel.runnable().filter(|process| is_free(process.actor));
+        for process in runnable().filter(is_last) {
             ways.add(Way::Process(process.pid), process.next_step());
         }
-        for process in self.state.kernel.runnable().filter(|process| !is_last(process)) {
+        for process in runnable().filter(|process| !is_last(process)) {
             ways.add(Way::Process(process.pid), process.next_step());
         }
         for step in self.state.clients.moves(now_us).filter(|step| !step.is_optional()) {
@@ -148,16 +156,19 @@ impl World<'_> {
     /// Nothing can happen now: the next thing that happens is a time.
     fn pass_time(&mut self, wish: Wish) -> Result<Tick, Broken> {
         let wished = match wish {
+            Wish::Act(_) if self.mishaps.is_paused(Actor::SUBJECT) => None,
             Wish::Act(_) => Some(self.now_ms()),
             Wish::Change(at_ms) | Wish::Time(at_ms) => Some(at_ms),
         };
         let clients = self.state.clients.next_us().map(|at_us| at_us.div_ceil(1_000));
         let processes = self.state.kernel.next_timer_ms();
-        let next_ms = [wished, clients, processes].into_iter().flatten().min().unwrap_or(self.now_ms());
+        let times = [wished, clients, processes, self.mishaps.next_ms()];
+        let next_ms = times.into_iter().flatten().min().unwrap_or(u64::MAX);
         if next_ms > self.deadline_ms {
             return Err(Broken::Deadline);
         }
         self.with(|kernel, around| kernel.advance_to(next_ms, around));
+        self.mishaps.time_is(next_ms);
         self.digest();
         if wished.is_some_and(|at_ms| at_ms <= next_ms) {
             self.has_changed &= !matches!(wish, Wish::Change(_));

@@ -95,6 +95,14 @@ impl World<'_> {
         }
     }
 
+    /// A process calls exit(3) with this code by itself.
+    pub(super) fn exit_with(&mut self, pid: Pid, code: u8) -> bool {
+        let Some(process) = self.state.kernel.process(pid) else { return false };
+        self.excuses.is_about_to_be_struck(process, Blow::Exit, &self.state.kernel);
+        self.with(|kernel, around| kernel.exit(pid, code, around));
+        true
+    }
+
     fn send(&mut self, pid: Pid, signal: Signal) -> bool {
         self.with(|kernel, around| kernel.kill(LABORATORY, pid, signal, around))
     }
