@@ -262,7 +262,7 @@ fn faults(json: bool, output: &mut dyn Write) -> io::Result<()> {
                 serde_json::to_string(&FaultRow { fault: name, arguments, example, sentence })?
             )?;
         } else {
-            writeln!(output, "{:<38} {}", fault.example, fault.sentence)?;
+            writeln!(output, "{:<43} {}", fault.example, fault.sentence)?;
         }
     }
     Ok(())
@@ -347,7 +347,7 @@ mod tests {
         let line =
             ["fake-nginx", "stamp", "--version", "1.26.3", "--output", "x", "--fault", "exit-at-start"];
         insta::assert_snapshot!(refused(&line), @r#"
-        error: invalid value 'exit-at-start' for '--fault <FAULT>': there is no fault "exit-at-start" (did you mean "exits-at-start"?); there are: exits-at-start, loads-then-fails, loads-then-serves
+        error: invalid value 'exit-at-start' for '--fault <FAULT>': there is no fault "exit-at-start" (did you mean "exits-at-start"?); there are: exits-at-start, loads-then-fails, loads-then-serves, hangs-at-start, fails-test, dies-after, loses-signal, workers-exit-at-start, workers-exit-after, never-drains, answers
 
         For more information, try '--help'.
         "#);
@@ -362,9 +362,17 @@ mod tests {
     #[test]
     fn faults_and_directives_are_listed_for_people_and_for_programs() {
         insta::assert_snapshot!(printed("fake-nginx faults"), @r#"
-        exits-at-start status=1                Ends before it reads its configuration.
-        loads-then-fails seconds=3 status=1    Reads its configuration for a while, then ends without having served.
-        loads-then-serves seconds=3            Reads its configuration for a while, then serves.
+        exits-at-start status=1                     Ends before it reads its configuration.
+        loads-then-fails seconds=3 status=1         Reads its configuration for a while, then ends without having served.
+        loads-then-serves seconds=3                 Reads its configuration for a while, then serves.
+        hangs-at-start                              Never comes to its pid file.
+        fails-test status=1                         Fails `-t`; started all the same, it serves.
+        dies-after seconds=1 status=1               Its master serves for a while, then ends and leaves its workers alone.
+        loses-signal signal=WINCH                   Its master never hears of that signal.
+        workers-exit-at-start seconds=0.1 status=2  Its workers end before they serve: with status 2 for good, else started again for ever.
+        workers-exit-after requests=3 status=1      Each worker ends instead of answering that request.
+        never-drains                                A worker that shuts down gracefully never ends by itself.
+        answers code=503                            Answers every request with that status.
         "#);
         let table = printed("fake-nginx directives");
         insta::assert_snapshot!(table.lines().take(4).collect::<Vec<_>>().join("\n"), @r#"

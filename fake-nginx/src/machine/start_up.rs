@@ -224,16 +224,24 @@ impl StartUp {
 
     /// The fault of the stamp, at the place where the configuration is read, and only where it would serve.
     fn fault(&mut self) -> Option<Effect> {
+        if let (Some(Fault::FailsTest { status }), Purpose::Test { .. }) =
+            (self.plan.fault, self.plan.purpose)
+        {
+            return self.go(Step::Exiting(status), Effect::Say(Notice::TestFailed));
+        }
         let fault = self.plan.fault.filter(|_| self.plan.purpose == Purpose::Run);
         match (self.step, fault) {
             (
                 Step::Fault,
                 Some(Fault::LoadsThenFails { load_ms, .. } | Fault::LoadsThenServes { load_ms }),
             ) => self.go(Step::FaultOver, Effect::Pause { for_ms: load_ms }),
+            (Step::Fault, Some(Fault::HangsAtStart)) => {
+                self.go(Step::FaultOver, Effect::Pause { for_ms: FOREVER_MS })
+            }
             (_, Some(Fault::ExitsAtStart { status } | Fault::LoadsThenFails { status, .. })) => {
                 self.exit(status)
             }
-            (_, None | Some(Fault::LoadsThenServes { .. })) => {
+            (_, _) => {
                 let occasion = match self.plan.purpose {
                     Purpose::Run => Occasion::Start,
                     Purpose::Test { quiet, .. } => Occasion::Test { quiet },
@@ -367,12 +375,16 @@ impl StartUp {
             cycle: self.cycle.take().expect("the cycle was made before"),
             profile: self.plan.profile,
             defects: self.plan.defects,
+            fault: self.plan.fault,
             own: self.own,
             parent: self.parent,
             is_daemonized: self.has_forked || self.inherited.is_some(),
         })
     }
 }
+
+/// A year: nobody waits for that.
+const FOREVER_MS: u64 = 31_536_000_000;
 
 /// What nginx takes an inherited socket's backlog to be.
 const INHERITED_BACKLOG: i32 = 511;

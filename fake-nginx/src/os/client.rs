@@ -103,8 +103,11 @@ impl Client {
     }
 
     /// Makes the answer to what was found.
-    pub(super) fn respond(&mut self, conf: &Conf, context: &Context) -> machine::Answer {
+    ///
+    /// `forced` is a status that everybody is answered with.
+    pub(super) fn respond(&mut self, conf: &Conf, context: &Context, forced: Option<u16>) -> machine::Answer {
         let answer: Answer = match self.found.take().unwrap_or(Err(400)) {
+            Ok(_) if let Some(status) = forced => http::refuse(conf, self.listen, status, context),
             Ok(request) => http::respond(conf, self.listen, &request, context),
             Err(status) => http::refuse(conf, self.listen, status, context),
         };

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::worker::WorkerSockets;
 use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::{clock, process};
+use crate::fault::Fault;
 use crate::http::Context;
 use crate::machine::{ConfId, Conn, Effect, Reply, Slot};
 
@@ -71,7 +72,11 @@ impl World {
             remote: client.remote,
             local: client.local,
         };
-        Reply::Answer(client.respond(&conf, &context))
+        let forced = match self.stamp.fault {
+            Some(Fault::Answers { code }) => Some(code),
+            _ => None,
+        };
+        Reply::Answer(client.respond(&conf, &context, forced))
     }
 
     pub(super) fn become_user(&mut self, conf: ConfId) -> Reply {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 mod control;
+mod faults;
 mod life;
 mod stage;
 mod upgrade;
@@ -15,10 +16,15 @@ fn main() {
     // Daemons fall to this process, so that whatever a test leaves behind can be found and reaped.
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).expect("Linux has subreapers");
     let arguments = Arguments::from_args();
-    let tests: Vec<(&'static str, fn())> =
-        life::TESTS.iter().chain(upgrade::TESTS).chain(control::TESTS).copied().collect();
+    let tests: Vec<(&'static str, fn())> = life::TESTS
+        .iter()
+        .chain(upgrade::TESTS)
+        .chain(control::TESTS)
+        .chain(faults::TESTS)
+        .copied()
+        .collect();
     if !arguments.list {
-        stage::prepare(&[upgrade::stamps(), control::stamps()].concat());
+        stage::prepare(&[upgrade::stamps(), control::stamps(), faults::stamps()].concat());
     }
     let trials = tests.into_iter().map(|(name, test)| {
         Trial::test(name, move || {

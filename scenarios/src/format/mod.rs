@@ -18,7 +18,7 @@ pub(crate) use mistake::Mistakes;
 pub(crate) use nearest::{list, nearest, whole_help};
 pub(crate) use node::Node;
 pub(crate) use once::Once;
-pub(crate) use value::{Millis, Name, Number, Value, Words};
+pub(crate) use value::{Millis, Name, Number, Plain, Value, Words};
 
 use kdl::KdlDocument;
 

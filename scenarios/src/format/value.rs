@@ -31,6 +31,10 @@ pub(crate) struct Name(pub(crate) String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Number<N>(pub(crate) N);
 
+/// A word or a number, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plain(pub(crate) String);
+
 /// A duration, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Millis(pub(crate) u64);
@@ -74,6 +78,20 @@ impl<N: TryFrom<i128>> Value for Number<N> {
                 Err(Expected { what: "a whole number", help: Some("without quotes, as in workers=2".into()) })
             }
         }
+    }
+}
+
+impl Value for Plain {
+    fn decode(value: &KdlValue) -> Result<Self, Expected> {
+        let text = match value {
+            KdlValue::String(text) if !text.contains(char::is_whitespace) => Some(text.clone()),
+            KdlValue::Integer(number) => Some(number.to_string()),
+            KdlValue::Float(number) => Some(number.to_string()),
+            KdlValue::String(_) | KdlValue::Bool(_) | KdlValue::Null => None,
+        };
+        text.filter(|text| !text.is_empty())
+            .map(Self)
+            .ok_or(Expected { what: "a word or a number", help: None })
     }
 }
 

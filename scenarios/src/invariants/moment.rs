@@ -4,6 +4,7 @@
 //! ([`What::Moment`]) is believed.
 
 use super::State;
+use crate::scenario::Claim;
 use crate::trace::{Event, Fate, Kind, Request, Role, Trace, What};
 
 /// A named moment.
@@ -126,6 +127,14 @@ pub const MOMENTS: &[Moment] = &[
             binary_becomes(trace, &trace.header.old, replaced + 1)
         },
     },
+    Moment {
+        name: "subject.refuses",
+        sentence: "An act ends with the claim that nothing was touched.",
+        find: |trace| {
+            let is_it = |event: &Event| matches!(event.what, What::Claimed { claim: Claim::Refused, .. });
+            trace.events.iter().position(is_it)
+        },
+    },
 ];
 
 fn binary_becomes(trace: &Trace, release: &str, from: usize) -> Option<usize> {
@@ -217,6 +226,7 @@ mod tests {
                 ("slow-request.in-a-drain", Some(in_drain)),
                 ("binary.replaced", Some(replaced)),
                 ("binary.restored", Some(run.last())),
+                ("subject.refuses", None),
             ]
         );
     }
@@ -225,6 +235,13 @@ mod tests {
     fn a_slow_request_that_began_in_a_drain_was_not_in_flight_when_it_began() {
         let run = Run::new().drains(20, 11).slow(21, 30, 11);
         assert_eq!(first("slow-request.in-a-drain", &run), None);
+    }
+
+    #[test]
+    fn a_refusal_is_one_only_if_the_subject_says_so() {
+        let refused = Run::new().claims(20, Claim::Refused);
+        assert_eq!(first("subject.refuses", &refused), Some(refused.last()));
+        assert_eq!(first("subject.refuses", &Run::new().claims(20, Claim::Stuck)), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::choice::Act;
 use super::fault::Fault;
-use super::kernel::{Content, Inode, LABORATORY, Path, Proc, Shown};
+use super::kernel::{Content, Image, Inode, LABORATORY, Path, Proc, Shown};
 use super::world::{Broken, Wish, World};
 
 /// The only file system.
@@ -175,6 +175,16 @@ impl<'a, 'c> ModelHost<'a, 'c> {
         }
     }
 
+    /// The youngest who accepts answers: a probe asks whether the new ones do.
+    fn probe(&self) -> Result<u16, String> {
+        if !self.world.fresh_connection_finds_worker() {
+            return Err("nobody accepts".to_owned());
+        }
+        let youngest = self.world.state.kernel.living().filter(|process| process.is_accepting()).last();
+        let image = youngest.map(|worker| &self.world.setting.images[usize::from(worker.image)]);
+        Ok(image.and_then(Image::forced_status).unwrap_or(200))
+    }
+
     fn lives(&self, identity: &Identity) -> bool {
         self.world.state.kernel.process(Pid(identity.pid)).is_some_and(Proc::is_alive)
     }
@@ -236,11 +246,7 @@ impl Host for ModelHost<'_, '_> {
             Call::FindOrphans { new, kin, listeners, known } => {
                 Reply::Processes(self.orphans((new, &kin), &listeners, &known))
             }
-            Call::Probe { .. } => Reply::Probe(if self.world.fresh_connection_finds_worker() {
-                Ok(200)
-            } else {
-                Err("nobody accepts".to_owned())
-            }),
+            Call::Probe { .. } => Reply::Probe(self.probe()),
             Call::Act(action) => self.act(&action)?,
             Call::Save(memory) => self.save(&memory)?,
             Call::Wait { until_ms, .. } => {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fake_nginx::fault::Fault;
 use fake_nginx::machine::Pid;
 use orchestrator::ExitCode;
 use orchestrator::driver::drive;
@@ -253,6 +254,9 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
     let Content::Image(new_image) = kernel.files().content(staged) else {
         return Err("the new binary is no nginx".into());
     };
+    if let Some(Fault::FailsTest { status }) = world.setting.images[usize::from(new_image)].plan.fault {
+        return Err(format!("the new binary rejects the configuration (exit status {status})"));
+    }
     if staged == binary && binary == master.exe {
         return Err("the running nginx executes this very file".into());
     }

@@ -10,8 +10,8 @@ use fake_nginx::machine::{Entry, ExitStatus, Line, Names, Pid, Signal};
 
 use super::choice::Who;
 use super::client::End;
-use super::kernel::{Content, Kernel, Path, Proc, Seen, Setting};
-use crate::trace::{self, Event, Exit, PidFile, Request, Role, What};
+use super::kernel::{Content, Image, Kernel, Path, Proc, Seen, Setting};
+use crate::trace::{self, Event, Exit, Fate, PidFile, Request, Role, What};
 
 /// The signals that somebody asks for something with; the others are the kernel's news.
 const COMMANDS: [Signal; 7] =
@@ -23,6 +23,8 @@ pub(super) struct Record {
     pub(super) events: Vec<Event>,
     is_wanted: bool,
     names: Vec<Names>,
+    /// What each image answers with, if it is not 200.
+    codes: Vec<Option<u16>>,
     last_us: u64,
     pid_files: [trace::Content; 2],
     binary: Option<String>,
@@ -46,6 +48,7 @@ impl Record {
             events: Vec::new(),
             is_wanted,
             names,
+            codes: setting.images.iter().map(Image::forced_status).collect(),
             last_us: 0,
             pid_files: [trace::Content::Absent, trace::Content::Absent],
             binary: None,
@@ -193,7 +196,12 @@ impl Record {
         let &End { connection, nth, kind, started_us, fate, by } = end;
         let version = by.map(|(_, image)| self.names[usize::from(image)].version.clone());
         let pid = by.map(|(pid, _)| pid);
-        let request = Request { connection, nth, kind, started_us, fate: fate.into(), pid, version };
+        let mut fate = Fate::from(fate);
+        let forced = by.and_then(|(_, image)| self.codes[usize::from(image)]);
+        if let (Fate::Served { status }, Some(code)) = (&mut fate, forced) {
+            *status = code;
+        }
+        let request = Request { connection, nth, kind, started_us, fate, pid, version };
         self.note(now_ms, What::Request(request));
     }
 }

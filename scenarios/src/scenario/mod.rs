@@ -5,14 +5,12 @@
 //! runs in every world.
 
 mod claim;
-mod fault;
 mod mishap;
 mod parse;
 mod parse_expect;
 mod parse_mishap;
 
 pub use claim::Claim;
-pub use fault::{FAULTS, FaultWord};
 pub use mishap::{ACTORS, Mishap, Until, Wrong, elsewhere, is_forcible, moment, words_of};
 pub use parse::{DEADLINE_MS, PATIENCE_MS, parse};
 

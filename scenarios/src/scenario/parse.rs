@@ -1,9 +1,11 @@
 //! A scenario from its KDL file.
 
+use fake_nginx::fault::{self, Fault, NoFault};
+
 use super::parse_expect::expect;
 use super::parse_mishap::mishap;
-use super::{Act, FAULTS, Load, Release, Scenario, Subject};
-use crate::format::{self, FormatError, Millis, Name, Node, Number, Once, Words, whole_help};
+use super::{Act, Load, Release, Scenario, Subject};
+use crate::format::{self, FormatError, Millis, Name, Node, Number, Once, Plain, Words, whole_help};
 use crate::scenario::Claim;
 
 /// How long a run may take if its file does not say.
@@ -131,24 +133,44 @@ fn is_number(text: &str) -> bool {
 
 /// What is wrong with a release, as a stamp says it.
 pub(crate) fn fault(node: &mut Node<'_>) -> Option<String> {
-    let names: Vec<_> = FAULTS.iter().map(|fault| fault.name).collect();
-    let example = r#"fault "exits-at-start" status=1"#;
-    let name = node.argument::<Name>("the name of a fault", example)?.0;
-    let Some(word) = FAULTS.iter().find(|fault| fault.name == name) else {
+    let names: Vec<_> = fault::ALL.iter().map(|fault| fault.name).collect();
+    let name = node.argument::<Name>("the name of a fault", r#"fault "exits-at-start" status=1"#)?.0;
+    let Some(known) = fault::ALL.iter().find(|fault| fault.name == name) else {
         let message = format!("there is no fault {name:?}");
         node.mistakes().add(node.argument_span(0), message, "this fault", whole_help(&name, &names));
         return None;
     };
     let mut line = name;
     let mut is_whole = true;
-    for property in word.properties {
-        match node.required::<Number<u8>>(property, &format!("fault {:?} {property}=1", word.name)) {
-            Some(Number(value)) => line.push_str(&format!(" {property}={value}")),
+    for argument in known.arguments {
+        match node.required::<Plain>(argument, &as_node(known)) {
+            Some(Plain(value)) => line.push_str(&format!(" {argument}={value}")),
             None => is_whole = false,
         }
     }
     node.finish();
+    if let (true, Err(error)) = (is_whole, line.parse::<Fault>()) {
+        let span = if let NoFault::InvalidValue { argument, .. } = &error {
+            node.property_span(argument)
+        } else {
+            node.name_span()
+        };
+        node.mistakes().add(span, error.to_string(), "here", None);
+        return None;
+    }
     is_whole.then_some(line)
+}
+
+/// An example of a stamp's fault, as a file says it.
+fn as_node(known: &fault::Description) -> String {
+    let mut node = format!("fault {:?}", known.name);
+    for word in known.example.split(' ').skip(1) {
+        let (argument, value) = word.split_once('=').unwrap_or((word, ""));
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let value = if is_number { value.to_owned() } else { format!("{value:?}") };
+        node.push_str(&format!(" {argument}={value}"));
+    }
+    node
 }
 
 fn act(node: &mut Node<'_>) -> Option<Act> {
@@ -352,7 +374,7 @@ mod tests {
            ·                      ╰── here
          6 │     act "orchestrator" "upgrade" "--soak" "200ms" claims="upgraded"
            ╰────
-          help: for example: fault "loads-then-fails" seconds=1
+          help: for example: fault "loads-then-fails" seconds=3 status=1
 
         Error: 
           × `fault` has no property `second`

@@ -4,6 +4,7 @@
 //! `ngx_signal_handler` and `ngx_process_get_status` in `src/os/unix/ngx_process.c`, nginx 1.14 to 1.30.
 
 use super::{Master, NewBinary, Point, Step as MasterStep};
+use crate::fault::Fault;
 use crate::machine::effect::Effect;
 use crate::machine::line::{Action, Kind, Line};
 use crate::machine::reply::{Reply, Waited};
@@ -46,6 +47,16 @@ impl Master {
             return self.to(MasterStep::At(then));
         }
         let arrival = self.arrivals.remove(0);
+        match self.fault {
+            Some(Fault::LosesSignal { signal }) if signal == arrival.signal => {
+                return self.to(handler(Step::Next { then }));
+            }
+            // Its own timer; that of an escalation is another.
+            Some(Fault::DiesAfter { status, .. }) if arrival.signal == Signal::Alrm && self.delay_ms == 0 => {
+                return self.go(MasterStep::Over, Effect::Exit(status));
+            }
+            _ => {}
+        }
         let flags = &mut self.flags;
         let action = match arrival.signal {
             Signal::Usr2 => {

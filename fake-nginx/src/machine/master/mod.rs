@@ -27,6 +27,7 @@ use super::line::Line;
 use super::reply::Reply;
 use super::signal::{Arrivals, Pid};
 use super::{Defects, Turn, unanswered};
+use crate::fault::Fault;
 use crate::release::Profile;
 
 pub use children::Child;
@@ -62,6 +63,7 @@ pub(super) struct Birth {
     pub(super) cycle: Cycle,
     pub(super) profile: Profile,
     pub(super) defects: Defects,
+    pub(super) fault: Option<Fault>,
     pub(super) own: Pid,
     pub(super) parent: Pid,
     pub(super) is_daemonized: bool,
@@ -94,6 +96,7 @@ enum Point {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
     Block,
+    Armed,
     Blocked,
     Slept,
     At(Point),
@@ -116,6 +119,7 @@ pub struct Master {
     cycle: Cycle,
     profile: Profile,
     defects: Defects,
+    fault: Option<Fault>,
     own: Pid,
     /// The parent from the start: an old master, or a launcher that has gone.
     parent: Pid,
@@ -141,6 +145,7 @@ impl Master {
             cycle: birth.cycle,
             profile: birth.profile,
             defects: birth.defects,
+            fault: birth.fault,
             own: birth.own,
             parent: birth.parent,
             is_daemonized: birth.is_daemonized,
@@ -206,7 +211,8 @@ impl Master {
 
     fn advance(&mut self, reply: Reply) -> Option<Turn> {
         match self.step {
-            Step::Block => self.go(Step::Blocked, Effect::BlockSignals),
+            Step::Block => self.begin(),
+            Step::Armed => self.go(Step::Blocked, Effect::BlockSignals),
             Step::Blocked => self.woken(reply, Point::Title),
             Step::Slept => self.woken(reply, Point::Awake),
             Step::At(point) => self.at(point),
@@ -221,6 +227,17 @@ impl Master {
             Step::Exit(step) => self.exit(step, &reply),
             Step::Close(step) => self.close(step, &reply),
             Step::Over => self.go(Step::Over, Effect::Exit(0)),
+        }
+    }
+
+    /// A master that shall die after a while has its timer for that first.
+    fn begin(&mut self) -> Option<Turn> {
+        match self.fault {
+            Some(Fault::DiesAfter { serve_ms, .. }) => {
+                let after_ms = u32::try_from(serve_ms).unwrap_or(u32::MAX).max(1);
+                self.go(Step::Armed, Effect::StartTimer { after_ms })
+            }
+            _ => self.to(Step::Armed),
         }
     }
 

@@ -118,6 +118,7 @@ impl Master {
         Worker::new(Origin {
             cycle: self.cycle.clone(),
             profile: self.profile,
+            fault: self.fault,
             slot: Slot(slot),
             index,
             is_daemonized: self.is_daemonized,

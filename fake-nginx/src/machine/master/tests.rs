@@ -33,6 +33,7 @@ impl Stage {
             cycle: cycle(0),
             profile: Profile::of(Version::new(1, 22, 1)),
             defects,
+            fault: None,
             own: OWN,
             parent: PARENT,
             is_daemonized: true,

@@ -5,6 +5,7 @@
 //! `src/event/ngx_event.c`, nginx 1.18 to 1.30.
 
 use super::{Step as WorkerStep, Worker};
+use crate::fault::Fault;
 use crate::machine::effect::{Effect, Title};
 use crate::machine::line::Line;
 use crate::machine::reply::Reply;
@@ -16,9 +17,15 @@ const FATAL_CODE: u8 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
     User,
+    /// Its fault ends it.
+    Doomed {
+        status: u8,
+    },
     Enter,
     Entered,
-    Watch { index: u8 },
+    Watch {
+        index: u8,
+    },
     Title,
     Fail,
 }
@@ -29,6 +36,10 @@ impl Worker {
             return self.log(birth(Step::Fail), Line::WorkerFailed { call, errno });
         }
         match step {
+            Step::User if let Some(Fault::WorkersExitAtStart { live_ms, status }) = self.fault => {
+                self.go(birth(Step::Doomed { status }), Effect::Pause { for_ms: live_ms })
+            }
+            Step::Doomed { status } => self.go(birth(step), Effect::Exit(status)),
             Step::User => {
                 let conf = self.cycle.conf;
                 self.go(birth(Step::Enter), Effect::BecomeUser(conf))

@@ -7,6 +7,7 @@
 
 use super::connection::Connection;
 use super::{Step, Worker, request, shutdown, unanswered};
+use crate::fault::Fault;
 use crate::machine::effect::{Command, Conn, Effect};
 use crate::machine::line::{Action, Line};
 use crate::machine::reply::{Ready, Reply};
@@ -18,7 +19,8 @@ const ACCEPTS_IN_A_ROW: u8 = 16;
 impl Worker {
     /// A worker that drains exits when no timer is left, and every connection has one.
     pub(super) fn wait(&mut self) -> Option<Effect> {
-        if self.is_exiting && self.connections.is_empty() {
+        let drains = self.fault != Some(Fault::NeverDrains);
+        if self.is_exiting && self.connections.is_empty() && drains {
             return self.to(Step::Leave(shutdown::Leave::Exiting));
         }
         let deadlines = self.connections.iter().flatten().map(|connection| connection.deadline_ms);

@@ -21,6 +21,7 @@ use super::line::Line;
 use super::reply::{Ready, Reply};
 use super::signal::Arrivals;
 use super::{Turn, unanswered};
+use crate::fault::Fault;
 use crate::release::Profile;
 
 pub use connection::{Connection, Phase};
@@ -30,6 +31,7 @@ pub use connection::{Connection, Phase};
 pub(super) struct Origin {
     pub(super) cycle: Cycle,
     pub(super) profile: Profile,
+    pub(super) fault: Option<Fault>,
     pub(super) slot: Slot,
     pub(super) index: u16,
     pub(super) is_daemonized: bool,
@@ -70,6 +72,9 @@ enum Step {
 pub struct Worker {
     cycle: Cycle,
     profile: Profile,
+    fault: Option<Fault>,
+    /// How many requests it has got, if its fault counts them.
+    requests: u16,
     slot: Slot,
     /// Its number among the workers; reuseport sockets know it.
     index: u16,
@@ -92,6 +97,8 @@ impl Worker {
             accepts: origin.cycle.listening.iter().map(|_| 0).collect(),
             cycle: origin.cycle,
             profile: origin.profile,
+            fault: origin.fault,
+            requests: 0,
             slot: origin.slot,
             index: origin.index,
             is_daemonized: origin.is_daemonized,

@@ -7,7 +7,9 @@
 //! `src/http/ngx_http_write_filter_module.c`, nginx 1.18 to 1.30.
 
 use super::connection::{Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS};
+use super::shutdown::Leave;
 use super::{Step, Worker, unanswered};
+use crate::fault::Fault;
 use crate::machine::effect::{Conn, Effect};
 use crate::machine::reply::{Parsed, Received, Reply, Sent};
 
@@ -140,6 +142,12 @@ impl Worker {
     }
 
     fn respond(&mut self, conn: Conn) -> Option<Effect> {
+        if let Some(Fault::WorkersExitAfter { requests, status }) = self.fault {
+            self.requests += 1;
+            if self.requests >= requests {
+                return self.go(Step::Leave(Leave::Exit), Effect::Exit(status));
+            }
+        }
         let (conf, now_ms, is_draining) = (self.cycle.conf, self.now_ms, self.is_exiting);
         let Some(connection) = self.connection(conn) else { return self.to(Step::Ready) };
         connection.requests += 1;

@@ -1,6 +1,7 @@
 //! What does not change while a world runs: binaries, configurations, and the words behind numbers.
 
 use fake_nginx::conf::Address;
+use fake_nginx::fault::Fault;
 use fake_nginx::machine::{
     AddressId, ConfId, Cycle, Defects, Fd, Inherited, Listening, Names, PathId, Plan, Purpose, TextId,
 };
@@ -44,9 +45,17 @@ pub struct Image {
 impl Image {
     /// A release, possibly with a fault, on a machine that may have deliberate defects.
     #[must_use]
-    pub fn new(version: Version, fault: Option<fake_nginx::fault::Fault>, defects: Defects) -> Self {
+    pub fn new(version: Version, fault: Option<Fault>, defects: Defects) -> Self {
         let profile = Profile::of(version);
         Self { version, plan: Plan { print: None, purpose: Purpose::Run, profile, fault, defects } }
+    }
+}
+
+impl Image {
+    /// The status that it answers every request with, if its fault says one.
+    #[must_use]
+    pub const fn forced_status(&self) -> Option<u16> {
+        if let Some(Fault::Answers { code }) = self.plan.fault { Some(code) } else { None }
     }
 }
 

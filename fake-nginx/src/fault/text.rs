@@ -1,70 +1,11 @@
-//! What a stamped fake does wrong, by names that a scenario file can say.
-//!
-//! # Units
-//! Durations are milliseconds and end in `_ms`; the text says seconds.
+//! A fault as a text, `exits-at-start status=1`, and what is said of a text that is none.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-/// One deliberate misbehaviour. Its text is `name argument=value ...`, in serde too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Fault {
-    /// `exits-at-start status=1`: the process ends before it reads anything.
-    ExitsAtStart {
-        /// The exit status.
-        status: u8,
-    },
-    /// `loads-then-fails seconds=3 status=1`: it takes its time to read the configuration, then ends.
-    LoadsThenFails {
-        /// How long it loads.
-        load_ms: u64,
-        /// The exit status.
-        status: u8,
-    },
-    /// `loads-then-serves seconds=3`: it takes its time to read the configuration, then all is well.
-    LoadsThenServes {
-        /// How long it loads.
-        load_ms: u64,
-    },
-}
-
-/// A fault as it is told to people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Description {
-    /// Its name.
-    pub name: &'static str,
-    /// Its arguments, all of them needed.
-    pub arguments: &'static [&'static str],
-    /// With arguments, to be copied.
-    pub example: &'static str,
-    /// What happens.
-    pub sentence: &'static str,
-}
-
-/// Every fault there is.
-pub const ALL: &[Description] = &[
-    Description {
-        name: "exits-at-start",
-        arguments: &["status"],
-        example: "exits-at-start status=1",
-        sentence: "Ends before it reads its configuration.",
-    },
-    Description {
-        name: "loads-then-fails",
-        arguments: &["seconds", "status"],
-        example: "loads-then-fails seconds=3 status=1",
-        sentence: "Reads its configuration for a while, then ends without having served.",
-    },
-    Description {
-        name: "loads-then-serves",
-        arguments: &["seconds"],
-        example: "loads-then-serves seconds=3",
-        sentence: "Reads its configuration for a while, then serves.",
-    },
-];
+use super::{ALL, Description, Fault};
+use crate::machine::Signal;
 
 /// Why a text is no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +54,15 @@ pub enum NoFault {
     },
 }
 
+/// The signals by which somebody asks a master for something.
+const COMMANDS: [Signal; 6] =
+    [Signal::Hup, Signal::Quit, Signal::Term, Signal::Usr1, Signal::Usr2, Signal::Winch];
+
+/// `WINCH`
+fn command_word(signal: Signal) -> &'static str {
+    signal.name().trim_start_matches("SIG")
+}
+
 /// The longest time that a fault may say; a day is a typing error.
 const SECONDS_MAX: u64 = 86_400;
 
@@ -123,6 +73,9 @@ fn names() -> String {
 fn expected(argument: &str) -> &'static str {
     match argument {
         "status" => "give an exit status from 0 to 255",
+        "signal" => "give HUP, QUIT, TERM, USR1, USR2 or WINCH",
+        "requests" => "give a number from 1 to 65535",
+        "code" => "give a status from 400 to 599",
         _ => "give seconds such as 3 or 0.25, at most a day",
     }
 }
@@ -187,9 +140,22 @@ impl<'a> Arguments<'a> {
         value.parse().ok().filter(|_| digits).ok_or_else(|| invalid("status", value))
     }
 
-    fn load_ms(&self) -> Result<u64, NoFault> {
+    fn seconds_ms(&self) -> Result<u64, NoFault> {
         let value = self.value("seconds")?;
         milliseconds(value).ok_or_else(|| invalid("seconds", value))
+    }
+
+    fn number(&self, argument: &'static str, valid: RangeInclusive<u16>) -> Result<u16, NoFault> {
+        let value = self.value(argument)?;
+        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+        let number = value.parse().ok().filter(|number| digits && valid.contains(number));
+        number.ok_or_else(|| invalid(argument, value))
+    }
+
+    fn signal(&self) -> Result<Signal, NoFault> {
+        let value = self.value("signal")?;
+        let known = COMMANDS.into_iter().find(|signal| command_word(*signal) == value);
+        known.ok_or_else(|| invalid("signal", value))
     }
 }
 
@@ -221,9 +187,24 @@ impl FromStr for Fault {
         match fault.name {
             "exits-at-start" => Ok(Self::ExitsAtStart { status: arguments.status()? }),
             "loads-then-fails" => {
-                Ok(Self::LoadsThenFails { load_ms: arguments.load_ms()?, status: arguments.status()? })
+                Ok(Self::LoadsThenFails { load_ms: arguments.seconds_ms()?, status: arguments.status()? })
             }
-            _ => Ok(Self::LoadsThenServes { load_ms: arguments.load_ms()? }),
+            "loads-then-serves" => Ok(Self::LoadsThenServes { load_ms: arguments.seconds_ms()? }),
+            "hangs-at-start" => Ok(Self::HangsAtStart),
+            "fails-test" => Ok(Self::FailsTest { status: arguments.status()? }),
+            "dies-after" => {
+                Ok(Self::DiesAfter { serve_ms: arguments.seconds_ms()?, status: arguments.status()? })
+            }
+            "loses-signal" => Ok(Self::LosesSignal { signal: arguments.signal()? }),
+            "workers-exit-at-start" => {
+                Ok(Self::WorkersExitAtStart { live_ms: arguments.seconds_ms()?, status: arguments.status()? })
+            }
+            "workers-exit-after" => Ok(Self::WorkersExitAfter {
+                requests: arguments.number("requests", 1..=u16::MAX)?,
+                status: arguments.status()?,
+            }),
+            "never-drains" => Ok(Self::NeverDrains),
+            _ => Ok(Self::Answers { code: arguments.number("code", 400..=599)? }),
         }
     }
 }
@@ -236,6 +217,20 @@ impl fmt::Display for Fault {
                 write!(f, "loads-then-fails seconds={} status={status}", Seconds(load_ms))
             }
             Self::LoadsThenServes { load_ms } => write!(f, "loads-then-serves seconds={}", Seconds(load_ms)),
+            Self::HangsAtStart => f.write_str("hangs-at-start"),
+            Self::FailsTest { status } => write!(f, "fails-test status={status}"),
+            Self::DiesAfter { serve_ms, status } => {
+                write!(f, "dies-after seconds={} status={status}", Seconds(serve_ms))
+            }
+            Self::LosesSignal { signal } => write!(f, "loses-signal signal={}", command_word(signal)),
+            Self::WorkersExitAtStart { live_ms, status } => {
+                write!(f, "workers-exit-at-start seconds={} status={status}", Seconds(live_ms))
+            }
+            Self::WorkersExitAfter { requests, status } => {
+                write!(f, "workers-exit-after requests={requests} status={status}")
+            }
+            Self::NeverDrains => f.write_str("never-drains"),
+            Self::Answers { code } => write!(f, "answers code={code}"),
         }
     }
 }
@@ -280,8 +275,8 @@ mod tests {
     #[test]
     fn errors_say_what_would_be_right() {
         let error = |text: &str| text.parse::<Fault>().unwrap_err().to_string();
-        insta::assert_snapshot!(error("exit-at-start status=1"), @r#"there is no fault "exit-at-start" (did you mean "exits-at-start"?); there are: exits-at-start, loads-then-fails, loads-then-serves"#);
-        insta::assert_snapshot!(error("xyz"), @r#"there is no fault "xyz"; there are: exits-at-start, loads-then-fails, loads-then-serves"#);
+        insta::assert_snapshot!(error("exit-at-start status=1"), @r#"there is no fault "exit-at-start" (did you mean "exits-at-start"?); there are: exits-at-start, loads-then-fails, loads-then-serves, hangs-at-start, fails-test, dies-after, loses-signal, workers-exit-at-start, workers-exit-after, never-drains, answers"#);
+        insta::assert_snapshot!(error("xyz"), @r#"there is no fault "xyz"; there are: exits-at-start, loads-then-fails, loads-then-serves, hangs-at-start, fails-test, dies-after, loses-signal, workers-exit-at-start, workers-exit-after, never-drains, answers"#);
         insta::assert_snapshot!(error("exits-at-start"), @r#"the fault "exits-at-start" needs status=...; write for example "exits-at-start status=1""#);
         insta::assert_snapshot!(error("exits-at-start status=256"), @r#""256" is no status: give an exit status from 0 to 255"#);
         insta::assert_snapshot!(error("loads-then-serves seconds=1.2345"), @r#""1.2345" is no seconds: give seconds such as 3 or 0.25, at most a day"#);
@@ -294,6 +289,16 @@ mod tests {
             any::<u8>().prop_map(|status| Fault::ExitsAtStart { status }),
             (load_ms(), any::<u8>()).prop_map(|(load_ms, status)| Fault::LoadsThenFails { load_ms, status }),
             load_ms().prop_map(|load_ms| Fault::LoadsThenServes { load_ms }),
+            any::<u8>().prop_map(|status| Fault::FailsTest { status }),
+            (load_ms(), any::<u8>()).prop_map(|(serve_ms, status)| Fault::DiesAfter { serve_ms, status }),
+            (0..COMMANDS.len()).prop_map(|at| Fault::LosesSignal { signal: COMMANDS[at] }),
+            (load_ms(), any::<u8>())
+                .prop_map(|(live_ms, status)| Fault::WorkersExitAtStart { live_ms, status }),
+            (1..=u16::MAX, any::<u8>())
+                .prop_map(|(requests, status)| Fault::WorkersExitAfter { requests, status }),
+            Just(Fault::NeverDrains),
+            Just(Fault::HangsAtStart),
+            (400..=599u16).prop_map(|code| Fault::Answers { code }),
         ]
     }
 
