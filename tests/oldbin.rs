@@ -415,7 +415,9 @@ fn quit_by_hand() {
 
 fn old_killed_by_hand() {
     let site = half_upgraded();
-    site::kill(site.pid("nginx.pid.oldbin"));
+    let old = site.pid("nginx.pid.oldbin");
+    site::kill(old);
+    site.until("the old master is gone", || std::fs::metadata(format!("/proc/{old}/exe")).is_err());
     ends(&site, "recover", ("upgraded", NEW));
 }
 

@@ -83,7 +83,7 @@ fn act(
     if let Err(error) = host.save(&next) {
         crashed(&error)?;
         watch(now_us, Event::JournalFailed(&error));
-        if may_need_journal(&next) {
+        if may_need_journal(&action, &next) {
             return Ok(failed(memory, "writing the journal", &error.to_string(), now_us / 1_000));
         }
     }
@@ -109,7 +109,7 @@ fn act(
 }
 
 /// Forward, nothing happens that is not on disk. The way back does not wait for a full disk.
-fn may_need_journal(next: &Memory) -> bool {
+fn may_need_journal(action: &Action, next: &Memory) -> bool {
     match next.phase {
         Phase::Planned
         | Phase::Installing
@@ -117,7 +117,8 @@ fn may_need_journal(next: &Memory) -> bool {
         | Phase::Draining
         | Phase::Soaking
         | Phase::Held => true,
-        Phase::Committing => next.tries == 0 && !next.master.is_repeated,
+        // Only QUIT cannot be undone. Where the old master is gone already, there is nothing to announce.
+        Phase::Committing => is_commit(action, next) && next.tries == 0 && !next.master.is_repeated,
         Phase::Back | Phase::Finished(_) => false,
     }
 }

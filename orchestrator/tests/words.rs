@@ -42,8 +42,8 @@ fn the_help_names_every_command() {
       upgrade      Replace a running nginx binary without dropping a connection
       rollback     Go back to the binary that served before
       commit       Let the old master of a held upgrade go
-      recover      Finish or undo an upgrade whose oldbin was killed
-      status       Tell which masters run and where an upgrade stands
+      recover      Finish or undo an upgrade whose oldbin was killed, or that a script left half-done
+      status       Tell which generations run, who accepts on which socket, and where an upgrade stands
       completions  Print a completion script
       help         Print this message or the help of the given subcommand(s)
 
@@ -123,7 +123,7 @@ fn a_refusal_says_what_where_and_what_next() {
     /run/nginx.pid names pid 4711, which is no nginx master but `sshd`
       Correct the pid file, or pass the right one with --pid-file.
     an upgrade is already under way: master 2 was started by master 1, which still runs
-      Run `oldbin recover` or `oldbin rollback` if oldbin began it; or wait until the old master is gone.
+      Run `oldbin recover` to finish it or `oldbin rollback` to undo it, whoever began it; or wait until the old master is gone.
     an earlier upgrade is not finished: it stands at `held`
       Run `oldbin recover`, `oldbin commit` or `oldbin rollback`.
     nginx would ignore USR2: its parent is outside of this container

@@ -7,6 +7,7 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod explore;
 pub mod format;
 pub mod handoff;
 pub mod invariants;

@@ -13,7 +13,7 @@ use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::{clock, process};
 use crate::fault::Fault;
 use crate::http::Context;
-use crate::machine::{ConfId, Conn, Effect, Reply, Slot};
+use crate::machine::{ConfId, Conn, Effect, Fd, Reply, Slot};
 
 impl World {
     /// What only workers do.
@@ -77,6 +77,15 @@ impl World {
             _ => None,
         };
         Reply::Answer(client.respond(&conf, &context, forced))
+    }
+
+    /// Others hold the socket too, so its close does not take it out of this epoll: every connection that woke
+    /// only this worker would wait for the next one. See `ngx_close_listening_sockets`.
+    pub(super) fn forget_listener(&self, fd: Fd) {
+        if let (Some(worker), Some(socket)) = (&self.worker, self.listeners.get(fd)) {
+            // One that was never watched is not there.
+            let _ = worker.unwatch(socket);
+        }
     }
 
     pub(super) fn become_user(&mut self, conf: ConfId) -> Reply {

@@ -131,7 +131,10 @@ impl World {
             Effect::AdjustListener { fd, backlog, reuseport } => {
                 rustix_reply(self.listeners.adjust(fd, backlog, reuseport))
             }
-            Effect::CloseListener(fd) => rustix_reply(self.listeners.close(fd)),
+            Effect::CloseListener(fd) => {
+                self.forget_listener(fd);
+                rustix_reply(self.listeners.close(fd))
+            }
             Effect::UnlinkSocket(address) => match self.names.address_of(address) {
                 Address::Unix(path) => io_reply(fs::remove_file(path)),
                 Address::Tcp(_) => Reply::Done,

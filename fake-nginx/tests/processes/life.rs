@@ -23,6 +23,10 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         a_stopped_worker_is_killed_when_term_has_escalated,
     ),
     ("a_slow_response_is_finished_by_a_draining_worker", a_slow_response_is_finished_by_a_draining_worker),
+    (
+        "a_draining_worker_takes_no_connection_from_the_others",
+        a_draining_worker_takes_no_connection_from_the_others,
+    ),
     ("worker_shutdown_timeout_cuts_a_response_short", worker_shutdown_timeout_cuts_a_response_short),
     ("an_idle_connection_is_closed_when_a_drain_begins", an_idle_connection_is_closed_when_a_drain_begins),
     ("pipelined_requests_are_answered_in_their_order", pipelined_requests_are_answered_in_their_order),
@@ -170,6 +174,23 @@ fn a_slow_response_is_finished_by_a_draining_worker() {
     stage.gone(master);
 
     assert!(rest.ends_with(&[b'x'; 900]), "{}", rest.len());
+}
+
+/// Each connection waits for its answer, so nobody else's connection wakes a worker for it.
+fn a_draining_worker_takes_no_connection_from_the_others() {
+    let stage = Stage::new(&release("1.22.1"));
+    stage.configure("", &slow_location());
+    let master = stage.start();
+    let mut stream = slow_request(&stage);
+
+    stage.configure("", "return 200 ok;");
+    stage.signal(master, Signal::HUP);
+    let drains = || stage.log().matches("] gracefully shutting down\n").count();
+    wait_for("both old workers to drain", || (drains() == 2).then_some(()));
+    for _ in 0..8 {
+        assert!(stage.get().ends_with("ok"));
+    }
+    stream.read_to_end(&mut Vec::new()).unwrap();
 }
 
 fn worker_shutdown_timeout_cuts_a_response_short() {

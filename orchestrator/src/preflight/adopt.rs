@@ -62,7 +62,10 @@ enum Found {
 impl Found {
     fn look(named: PidFile, reserve: PidFile) -> Option<Self> {
         let master = |file| match file {
-            PidFile::Pid(pid) => look(pid).filter(|process| process.title == Title::Master),
+            // One that was killed a moment ago executes nothing any more.
+            PidFile::Pid(pid) => {
+                look(pid).filter(|process| process.title == Title::Master && process.identity.exe.is_some())
+            }
             PidFile::Absent | PidFile::Empty | PidFile::Garbage => None,
         };
         let (current, old) = (master(named), master(reserve));
@@ -76,7 +79,7 @@ impl Found {
         }
         if let PidFile::Pid(gone) = reserve
             && gone != old.identity.pid
-            && look(gone).is_none()
+            && look(gone).is_none_or(|process| process.identity.exe.is_none())
         {
             return Some(Self::NewAlone { new: old, gone });
         }

@@ -44,6 +44,24 @@ Exit codes:
 Example:
   oldbin-lab replay workers-are-doubled-when-the-new-master-dies-before-hup-arrives";
 
+/// Behind the options of `explore`.
+const EXPLORE_AFTER_HELP: &str = "\
+Script number n is drawn from seed n, so a run is a range of seeds: in the model the same range gives the same
+counts and the same failures, whatever the number of jobs. On real processes the kernel chooses too, so a seed
+gives the same commands and faults, but not always the same end.
+
+Exit codes:
+   0  held: nothing failed, and every kind of fault struck often enough to mean something
+   1  violated: at least one script failed
+   2  wrong usage
+   3  unchecked: too little happened, or the run was cut short by Ctrl-C
+  70  a bug in this program
+
+Examples:
+  oldbin-lab explore --scripts 1000000
+  oldbin-lab explore --world fake --for 5m --keep failures
+  oldbin-lab explore --mutant orchestrator.quits-without-looking";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run scenarios and print their verdicts
@@ -51,6 +69,16 @@ pub(crate) enum Command {
     /// A failure prints what was seen around the first bad step, and the command that runs it again.
     #[command(after_help = AFTER_HELP)]
     Run(Run),
+    /// Play random scripts of commands, kills, crashes and faulty new binaries
+    ///
+    /// Each script types `oldbin upgrade`, `rollback`, `commit` and `recover` in some order, with pauses, while
+    /// masters and workers of either generation are killed, oldbin is killed or interrupted, nginx is reloaded,
+    /// the journal's disk is full, or the new binary is faulty. Meanwhile clients connect. Whatever goes wrong, a
+    /// fresh connection must find a worker, no request may be lost but by the death of its worker, and what
+    /// oldbin says at its end must be true. A failure is made as small as it can be, and told with the command
+    /// that plays it again.
+    #[command(after_help = EXPLORE_AFTER_HELP)]
+    Explore(Explore),
     /// List the scenarios, the runbooks and the nginx releases that were found
     List {
         /// List the moments at which a fault can strike, and the faults, instead
@@ -127,6 +155,66 @@ pub(crate) struct Replay {
     /// Play with a deliberately defective fake or orchestrator, to see that the replay notices
     #[arg(long, value_name = "DEFECT")]
     pub(crate) mutant: Vec<Mutant>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explore {
+    /// Where to play
+    #[arg(long, value_enum, default_value_t = OneWorld::Model)]
+    pub(crate) world: OneWorld,
+    /// How many scripts [default: 10000 in the model, 100 elsewhere]
+    #[arg(long, value_name = "N", conflicts_with = "for_ms", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) scripts: Option<u64>,
+    /// Play for this long instead (30, 90s, 5m, 1h)
+    #[arg(long = "for", value_name = "TIME", value_parser = duration_ms)]
+    pub(crate) for_ms: Option<u64>,
+    /// The first seed [default: one that nobody has tried, which is told]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// How many scripts play at once [default: one for each core; four for each where processes wait]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
+    /// Write every failure into this folder, with its trace
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Explore a deliberately defective fake or orchestrator, to see that the property notices
+    #[arg(long, value_name = "DEFECT")]
+    pub(crate) mutant: Vec<Mutant>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A world to explore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OneWorld {
+    /// In memory, in virtual time: thousands of scripts a second, every choice drawn from the seed
+    Model,
+    /// Linux, with fake-nginx
+    Fake,
+    /// Linux, with the real nginx releases that are found
+    Real,
+}
+
+impl OneWorld {
+    pub(crate) fn kind(self) -> WorldKind {
+        match self {
+            Self::Model => WorldKind::Model,
+            Self::Fake => WorldKind::Fake,
+            Self::Real => WorldKind::Real,
+        }
+    }
+}
+
+/// `30`, `90s`, `5m`, `1h`.
+fn duration_ms(text: &str) -> Result<u64, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let (number, factor) = units
+        .iter()
+        .find_map(|(unit, factor)| text.strip_suffix(unit).map(|number| (number, *factor)))
+        .unwrap_or((text, 1_000));
+    let number: u64 = number.parse().map_err(|_| "write a time such as 90s or 5m".to_owned())?;
+    number.checked_mul(factor).filter(|&ms| ms > 0).ok_or_else(|| "write a time such as 90s or 5m".to_owned())
 }
 
 #[derive(Debug, Args)]

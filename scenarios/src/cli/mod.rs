@@ -3,6 +3,8 @@
 mod arguments;
 mod bench;
 mod error;
+mod explore;
+mod interrupt;
 mod list;
 mod progress;
 mod replay;
@@ -52,6 +54,7 @@ fn dispatch(arguments: Arguments) -> Result<u8, LabError> {
     match arguments.command {
         None => tour::tour(&screen, &mut out),
         Some(Command::Run(arguments)) => run_command(&arguments, &screen, &mut out),
+        Some(Command::Explore(arguments)) => explore::explore(&arguments, &screen, &mut out),
         Some(Command::List { moments: true, json }) => {
             list::moments(json, &mut out)?;
             Ok(0)

@@ -15,6 +15,26 @@ impl Progress {
         Self(bar)
     }
 
+    /// For a run that counts its scripts; `None`: nobody knows how many there will be.
+    pub(super) fn of_scripts(scripts: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(scripts, ProgressDrawTarget::stderr());
+        let template = match scripts {
+            Some(_) => "{bar:20} {human_pos}/{human_len} scripts {elapsed:>4} {msg}",
+            None => "{spinner} {human_pos} scripts {elapsed:>4} {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// So many are done.
+    pub(super) fn is_at(&self, done: u64, what: String) {
+        self.0.set_position(done);
+        self.0.set_message(what);
+        self.0.tick();
+    }
+
     pub(super) fn begin(&self, what: &str) {
         self.0.set_message(what.to_owned());
         self.0.tick();

@@ -5,24 +5,33 @@
 //! shutdown takes as long as its slowest answer; that they really go is another invariant's business.
 //! *Stuck* and *failed* promise nothing.
 
+use orchestrator::machine::StuckState;
+
+use super::excuse::{Excuses, has_saved};
 use super::{Finding, Process, SIGHT_MS, Side, State};
 use crate::scenario::Claim;
-use crate::trace::{Content, Evidence, Role, Trace, What};
+use crate::trace::{Content, Evidence, Header, Role, Trace, What};
 
 pub(super) fn check(trace: &Trace) -> Finding {
+    let excuses = Excuses::of(trace);
     let mut began = act_began(trace, 0);
     let mut claims = 0;
     let mut unchecked = None;
     for position in 0..trace.events.len() {
         let What::Claimed { act, claim, expected, said, .. } = &trace.events[position].what else { continue };
         claims += 1;
-        if claim != expected {
+        if claim != expected && !(*claim == Claim::Stuck && may_be_stuck(trace, position, said, &excuses)) {
             let why = format!("act {act} claims {claim}, and should claim {expected}: {}", last_line(said));
             return Finding::violated(trace, position, why);
         }
         let answer = match claim {
+            _ if excuses.excuse_claim(trace, began, position) => Finding::Held,
+            // What the run did meanwhile is not the subject's doing, and cannot be told from it.
+            Claim::Refused if excuses.have_struck(began, position) => Finding::Held,
             Claim::Refused => touched(trace, began, position),
-            Claim::Upgraded | Claim::Held | Claim::RolledBack => in_sight(trace, position, *claim),
+            Claim::Upgraded | Claim::Held | Claim::RolledBack => {
+                in_sight(trace, position, &Promise::of(trace, position, *claim), &excuses)
+            }
             Claim::Stuck | Claim::Failed => Finding::Held,
         };
         match answer {
@@ -37,6 +46,60 @@ pub(super) fn check(trace: &Trace) -> Finding {
         (_, Some(unchecked)) => unchecked,
         (_, None) => Finding::Held,
     }
+}
+
+/// True if what went wrong excuses a subject that gives up: two faults, or one that felled the last master.
+fn may_be_stuck(trace: &Trace, claimed: usize, said: &str, excuses: &Excuses) -> bool {
+    let has_no_master = || State::at(trace, claimed).masters().iter().all(|master| master.told_to_go);
+    excuses.faults() >= 2
+        || (excuses.has_felled_master() && has_no_master())
+        // The way back after a finished upgrade has none of its own: the newer binary serves as before.
+        || (excuses.faults() == 1 && said.contains(StuckState::WayBackUndone.says()))
+}
+
+/// What a claim says about the world.
+struct Promise<'t> {
+    claim: Claim,
+    /// The release that serves.
+    release: &'t str,
+    /// Both generations run the same release, so only their age tells them apart.
+    is_same_release: bool,
+    /// When the upgrade began that the claim is about.
+    began_us: u64,
+}
+
+impl<'t> Promise<'t> {
+    fn of(trace: &'t Trace, claimed: usize, claim: Claim) -> Self {
+        let (old, began_us) = served_before(trace, claimed);
+        let new = trace.header.new.as_str();
+        let release = if claim == Claim::RolledBack { old } else { new };
+        Self { claim, release, is_same_release: old == new, began_us }
+    }
+
+    fn is_of(&self, header: &Header, process: &Process) -> bool {
+        match process.version.as_deref() {
+            Some(version) => version == self.release,
+            None => process.side(header) == if self.release == header.new { Side::New } else { Side::Old },
+        }
+    }
+}
+
+/// The release that served when the upgrade began that an act is about, and when that was. A command that only
+/// goes on with an upgrade, or refuses to begin one, begins none.
+fn served_before(trace: &Trace, until: usize) -> (&str, u64) {
+    let mut found = (trace.header.old.as_str(), 0);
+    for (position, event) in trace.events.iter().enumerate().take(until) {
+        let What::StepBegan { text, .. } = &event.what else { continue };
+        if !text.starts_with("oldbin upgrade") || !has_saved(trace, position) {
+            continue;
+        }
+        let state = State::at(trace, position);
+        let version = state.masters().last().and_then(|master| master.version.clone());
+        let release =
+            if version.as_ref() == Some(&trace.header.new) { &trace.header.new } else { &trace.header.old };
+        found = (release, event.at_us);
+    }
+    found
 }
 
 /// Where an act begins that comes behind `from`: what is there before it is not its doing.
@@ -83,47 +146,48 @@ fn asks_for_something(signal: &str) -> bool {
 }
 
 /// Looks for an instant within sight of the claim at which it is true.
-fn in_sight(trace: &Trace, claimed: usize, claim: Claim) -> Finding {
+fn in_sight(trace: &Trace, claimed: usize, promise: &Promise<'_>, excuses: &Excuses) -> Finding {
     let until_us = trace.events[claimed].at_us + SIGHT_MS * 1000;
     let mut state = State::at(trace, claimed);
-    let mut untrue = untrue(trace, &state, claim);
+    let mut untrue = untrue(trace, &state, promise, excuses);
     for event in trace.events.iter().skip(claimed + 1).take_while(|event| event.at_us <= until_us) {
         if untrue.is_none() {
             break;
         }
         state.apply(event);
-        untrue = self::untrue(trace, &state, claim);
+        untrue = self::untrue(trace, &state, promise, excuses);
     }
     match untrue {
-        Some(why) => Finding::violated(trace, claimed, format!("claims {claim}, but {why}")),
+        Some(why) => Finding::violated(trace, claimed, format!("claims {}, but {why}", promise.claim)),
         None if state.binary.is_none() => Finding::unchecked("nobody looked at the binary's file"),
         None => Finding::Held,
     }
 }
 
 /// Why a claim is not true in this state.
-fn untrue(trace: &Trace, state: &State, claim: Claim) -> Option<String> {
+fn untrue(trace: &Trace, state: &State, promise: &Promise<'_>, excuses: &Excuses) -> Option<String> {
     let header = &trace.header;
-    let (side, version) = match claim {
-        Claim::RolledBack => (Side::Old, &header.old),
-        Claim::Upgraded | Claim::Held | Claim::Refused | Claim::Stuck | Claim::Failed => {
-            (Side::New, &header.new)
-        }
-    };
+    let release = promise.release;
     let masters = state.masters();
-    let Some(serving) = masters.iter().find(|master| master.side(header) == side) else {
-        return Some(format!("no master of {version} runs"));
-    };
+    let mut serving = masters.iter().filter(|master| promise.is_of(header, master));
+    let serving = if promise.claim == Claim::RolledBack { serving.next() } else { serving.next_back() };
+    let Some(serving) = serving else { return Some(format!("no master of {release} runs")) };
     if state.serving(serving.pid) == 0 {
-        return Some(format!("master {} of {version} has no worker that takes connections", serving.pid));
+        return Some(format!("master {} of {release} has no worker that takes connections", serving.pid));
     }
-    if let Some(found) = state.binary.as_ref().filter(|found| found.as_ref() != Some(version)) {
+    if let Some(found) = state.binary.as_ref().filter(|found| found.as_deref() != Some(release)) {
         let found = found.as_deref().unwrap_or("no nginx");
-        return Some(format!("the binary's file is {found} and not {version}"));
+        return Some(format!("the binary's file is {found} and not {release}"));
     }
-    let mut others =
-        state.processes.values().filter(|process| process.is_alive() && process.side(header) != side);
-    if claim == Claim::Held {
+    let is_other = |process: &&Process| {
+        let is_of_other_release = !promise.is_of(header, process);
+        let is_of_other_age = promise.is_same_release && process.generation != serving.generation;
+        // Workers of a master that was felled before this upgrade began are none of its business.
+        let is_older = process.role == Role::Worker && excuses.has_felled(process.parent, promise.began_us);
+        process.is_alive() && (is_of_other_release || is_of_other_age) && !is_older
+    };
+    let mut others = state.processes.values().filter(is_other);
+    if promise.claim == Claim::Held {
         return untrue_reserve(&masters, serving, others);
     }
     if let Some(other) = others.clone().find(|other| !is_leaving(trace, other)) {
@@ -131,8 +195,12 @@ fn untrue(trace: &Trace, state: &State, claim: Claim) -> Option<String> {
     }
     let has_other_master = others.any(|other| other.role == Role::Master);
     match &state.oldbin {
-        Some(content) if claim == Claim::RolledBack && *content != Content::Absent && !has_other_master => {
-            Some("the oldbin file is still there".into())
+        Some(content)
+            if promise.claim == Claim::RolledBack && *content != Content::Absent && !has_other_master =>
+        {
+            // A master that was felled leaves its file behind, and the next upgrade takes it away.
+            let is_left = excuses.has_felled_master() && *content != Content::Pid(serving.pid);
+            (!is_left).then(|| "the oldbin file is still there".into())
         }
         _ => None,
     }

@@ -5,6 +5,7 @@
 //! connections are judged elsewhere: HTTP allows a server to close them while they are idle.
 
 use super::Finding;
+use super::excuse::Excuses;
 use crate::trace::{Fate, Kind, Request, Trace, What};
 
 pub(super) fn check(trace: &Trace) -> Finding {
@@ -18,7 +19,13 @@ pub(super) fn check(trace: &Trace) -> Finding {
     if requests.is_empty() {
         return Finding::unchecked("nobody opened a fresh connection");
     }
-    let mut lost = requests.iter().filter(|(.., request)| found_nobody(request).is_some());
+    let excuses = Excuses::of(trace);
+    let mut lost = requests.iter().filter(|(_, event, request)| {
+        found_nobody(request).is_some()
+            && !excuses.excuse_nobody(request.started_us, event.at_us)
+            && !(request.fate == Fate::Dropped
+                && excuses.excuse_loss(trace, request.pid, request.started_us, event.at_us))
+    });
     match lost.next() {
         None => Finding::Held,
         Some((position, _, request)) => {

@@ -13,6 +13,7 @@
 mod answers_come_from_the_claimed_release;
 mod claim_is_true;
 mod document;
+mod excuse;
 mod fresh_connection_finds_a_worker;
 mod moment;
 mod no_accepted_request_is_lost;
@@ -31,6 +32,7 @@ pub use moment::{MOMENTS, Moment};
 pub use registry::{INVARIANTS, Invariant, Kind};
 pub use state::{Process, Side, State};
 
+pub(crate) use excuse::STRUCK;
 pub(crate) use rest::{end, last_claim};
 
 /// How late a live world may see what has happened.

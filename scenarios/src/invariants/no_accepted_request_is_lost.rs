@@ -4,6 +4,7 @@
 //! connection that breaks under a request is a loss. Two things are none: the keep-alive race, which HTTP
 //! lets a client retry, and a request whose worker a signal has killed, because no procedure can save it.
 
+use super::excuse::Excuses;
 use super::{Finding, SIGHT_MS};
 use crate::trace::{Evidence, Exit, Fate, Kind, Request, Trace, What};
 
@@ -13,9 +14,16 @@ pub(super) fn check(trace: &Trace) -> Finding {
     if requests.is_empty() {
         return Finding::unchecked("nobody sent a request");
     }
+    let excuses = Excuses::of(trace);
     let mut doubtful = None;
     for (position, event, request) in requests {
         let Some(what) = lost(request) else { continue };
+        let is_left = matches!(request.fate, Fate::Dropped | Fate::TimedOut | Fate::Unfinished);
+        if excuses.excuse_loss(trace, request.pid, request.started_us, event.at_us)
+            || (is_left && excuses.excuse_nobody(request.started_us, event.at_us))
+        {
+            continue;
+        }
         match death(trace, request, event.at_us) {
             Death::BySignal => {}
             Death::Unknown => doubtful = doubtful.or(request.pid),

@@ -2,13 +2,14 @@
 //!
 //! A worker without a master serves on for ever, and nobody can reload or stop it by its pid file.
 
+use super::excuse::Excuses;
 use super::{Finding, end};
 use crate::trace::{Trace, What};
 
 pub(super) fn check(trace: &Trace) -> Finding {
     let mut left = trace
         .select(|what| if let What::Survivor { pid, title } = what { Some((*pid, title)) } else { None });
-    match left.next() {
+    match left.next().filter(|_| !Excuses::of(trace).has_felled_master()) {
         Some((position, _, (pid, title))) => {
             let others = left.count();
             let more = if others == 0 { String::new() } else { format!(" and {others} more") };

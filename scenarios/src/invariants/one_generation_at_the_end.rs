@@ -4,9 +4,10 @@
 //! reserve with none. Whatever else it claims, also that it has failed, two masters at the end are a mess that
 //! the next upgrade runs into, and a worker without a master serves for ever what nobody can reload.
 
+use super::excuse::Excuses;
 use super::{Finding, Process, Side, State, end, last_claim};
 use crate::scenario::Claim;
-use crate::trace::{Header, Trace};
+use crate::trace::{Header, Trace, What};
 
 pub(super) fn check(trace: &Trace) -> Finding {
     let Some(end) = end(trace) else {
@@ -16,14 +17,25 @@ pub(super) fn check(trace: &Trace) -> Finding {
     if state.processes.is_empty() {
         return Finding::unchecked("nobody looked at the processes");
     }
+    let excuses = Excuses::of(trace);
+    if excuses.faults() > 0 && has_claimed_stuck(trace) {
+        return Finding::unchecked("a person must look first");
+    }
+    if excuses.has_felled_master() && state.masters().is_empty() {
+        return Finding::unchecked("the run felled the last master itself");
+    }
     let holds = matches!(last_claim(trace), Some((_, Claim::Held)));
-    match wrong(&state, &trace.header, holds) {
+    match wrong(&state, &trace.header, holds, &excuses) {
         Some(why) => Finding::violated(trace, end, why),
         None => Finding::Held,
     }
 }
 
-fn wrong(state: &State, header: &Header, holds: bool) -> Option<String> {
+fn has_claimed_stuck(trace: &Trace) -> bool {
+    trace.events.iter().any(|event| matches!(event.what, What::Claimed { claim: Claim::Stuck, .. }))
+}
+
+fn wrong(state: &State, header: &Header, holds: bool, excuses: &Excuses) -> Option<String> {
     let masters = state.masters();
     let (serving, reserve): (&Process, Option<&Process>) = match (masters.as_slice(), holds) {
         ([], _) => return Some("no master runs".into()),
@@ -35,7 +47,8 @@ fn wrong(state: &State, header: &Header, holds: bool) -> Option<String> {
             return Some(format!("{} masters run: {}", many.len(), pids.join(", ")));
         }
     };
-    if let Some(orphan) = state.orphan() {
+    // A master that was felled before or after an upgrade leaves its workers to nobody.
+    if let Some(orphan) = state.orphan().filter(|_| !excuses.has_felled_master()) {
         return Some(format!(
             "worker {} of generation {} has lost its master",
             orphan.pid, orphan.generation
@@ -52,7 +65,9 @@ fn wrong(state: &State, header: &Header, holds: bool) -> Option<String> {
         Side::New => header.workers.1,
     };
     let found = state.serving(serving.pid);
-    (found != usize::from(expected))
+    // HUP to a master that has a new binary doubles its workers: a run that reloads in between did it itself.
+    let may_be_more = excuses.has_struck("reload") && found > usize::from(expected);
+    (found != usize::from(expected) && !may_be_more)
         .then(|| format!("master {} has {found} workers instead of {expected}", serving.pid))
 }
 

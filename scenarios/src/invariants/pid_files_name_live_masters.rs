@@ -4,11 +4,15 @@
 //! At rest, `nginx.pid` names the youngest live master, and `nginx.pid.oldbin`, if it is there, the old one
 //! beside it. Everything that reads pid files (`nginx -s`, systemd, scripts) depends on this.
 
+use super::excuse::Excuses;
 use super::rest::rests;
 use super::{Finding, Process, State};
 use crate::trace::{Content, Trace};
 
 pub(super) fn check(trace: &Trace) -> Finding {
+    if Excuses::of(trace).has_felled_master() {
+        return Finding::unchecked("a master that the run itself felled leaves its file behind");
+    }
     let mut state = State::default();
     let mut applied = 0;
     let mut has_rested = false;

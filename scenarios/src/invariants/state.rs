@@ -17,6 +17,8 @@ pub struct Process {
     pub generation: u32,
     /// What its executable tells with `-v`, where known.
     pub version: Option<String>,
+    /// When it was first seen.
+    pub born_us: u64,
     /// When it was seen to drain.
     pub draining_us: Option<u64>,
     /// True if QUIT, TERM, INT or KILL was sent to it.
@@ -108,6 +110,7 @@ impl State {
                     role: *role,
                     generation: *generation,
                     version: version.clone(),
+                    born_us: event.at_us,
                     draining_us: None,
                     told_to_go: false,
                     died: None,

@@ -18,6 +18,11 @@ impl Clock {
         Self { start_ns: monotonic_ns() }
     }
 
+    /// A reading of CLOCK_MONOTONIC in microseconds, as a time of this clock.
+    pub(crate) fn of_monotonic_us(self, us: u64) -> u64 {
+        us.saturating_sub(u64::try_from(self.start_ns / 1_000).unwrap_or(0))
+    }
+
     /// The time since the start.
     pub(crate) fn now_us(self) -> u64 {
         u64::try_from((monotonic_ns() - self.start_ns) / 1_000).unwrap_or(0)

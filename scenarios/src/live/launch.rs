@@ -11,7 +11,9 @@ use rustix::io::retry_on_intr;
 use rustix::time::Timespec;
 
 use super::order::{Answer, Order};
+use super::storm::{self, Storm};
 use super::{Isolation, LiveError, Setting, nginx};
+use crate::model::script::Script;
 use crate::mutant;
 use crate::scenario::{Scenario, WorldKind};
 use crate::trace::{self, Trace};
@@ -28,19 +30,30 @@ pub(super) const OLDBIN: &str = "__oldbin";
 const AGENT_GRACE_MS: u64 = 20_000;
 
 pub(super) fn run(scenario: &Scenario, setting: &Setting) -> Result<Trace, LiveError> {
-    let order = order(scenario, setting)?;
-    let line = serde_json::to_string(&order).map_err(|error| LiveError::Unusable(error.to_string()))?;
+    carry_out(&order(scenario, setting)?, setting)
+}
+
+/// Plays a random script.
+pub(super) fn play(script: &Script, setting: &Setting) -> Result<Trace, LiveError> {
+    let storm = Storm::of(script).map_err(LiveError::Unusable)?;
+    let order = order(&storm::scenario(script, setting.world), setting)?;
+    carry_out(&Order { storm: Some(storm), ..order }, setting)
+}
+
+fn carry_out(order: &Order, setting: &Setting) -> Result<Trace, LiveError> {
+    let deadline_ms = order.scenario.deadline_ms;
+    let line = serde_json::to_string(order).map_err(|error| LiveError::Unusable(error.to_string()))?;
     let mut modes = match setting.isolation {
         Isolation::Best => vec!["namespaces", "subreaper"],
         Isolation::Subreaper => vec!["subreaper"],
     };
     let last = modes.pop().unwrap_or("subreaper");
     for mode in modes {
-        if let Some(trace) = attempt(mode, &line, scenario.deadline_ms)? {
+        if let Some(trace) = attempt(mode, &line, deadline_ms)? {
             return Ok(trace);
         }
     }
-    attempt(last, &line, scenario.deadline_ms)?
+    attempt(last, &line, deadline_ms)?
         .ok_or_else(|| LiveError::Silent("a subreaper needs no namespaces".into()))
 }
 
@@ -63,6 +76,7 @@ fn order(scenario: &Scenario, setting: &Setting) -> Result<Order, LiveError> {
         orchestrator_defects: mutant::of_orchestrator(&setting.mutants),
         tells_moments: setting.tells_moments,
         replay: setting.replay.clone(),
+        storm: None,
     })
 }
 

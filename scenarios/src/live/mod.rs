@@ -14,11 +14,12 @@
 //! The notice log, pidfds, `/proc`, inotify and the clients. What these cannot show is not in the trace.
 
 mod agent;
-mod clock;
+pub(crate) mod clock;
 mod launch;
 mod load;
 pub mod nginx;
 mod order;
+pub(crate) mod storm;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use orchestrator::Rehearsal;
 use orchestrator::machine::Defects;
 
+use crate::model::script::Script;
 use crate::mutant::Mutant;
 use crate::runbook::Runbook;
 use crate::scenario::{Scenario, WorldKind};
@@ -101,6 +103,14 @@ pub enum LiveError {
 /// [`LiveError`] when there is no trace. A scenario that goes wrong is no error: the trace says so.
 pub fn run(scenario: &Scenario, setting: &Setting) -> Result<Trace, LiveError> {
     launch::run(scenario, setting)
+}
+
+/// Plays a random script on real processes and returns what was seen.
+///
+/// # Errors
+/// As [`run`].
+pub fn play(script: &Script, setting: &Setting) -> Result<Trace, LiveError> {
+    launch::play(script, setting)
 }
 
 /// Becomes an agent, a load or an `oldbin` if this process's first argument says so, and tells the exit code;

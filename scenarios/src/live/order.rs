@@ -10,6 +10,7 @@ use crate::runbook::Runbook;
 use crate::scenario::{Load, Scenario, WorldKind};
 
 use super::clock::Clock;
+use super::storm::Storm;
 
 /// One run, as the agent gets it: one line of JSON on its standard input, which then stays open. When it is
 /// closed, the laboratory is gone, and the agent ends everything.
@@ -33,6 +34,8 @@ pub(crate) struct Order {
     pub(crate) tells_moments: bool,
     /// The command that runs it again.
     pub(crate) replay: String,
+    /// What a random script types and breaks; its scenario has no acts.
+    pub(crate) storm: Option<Storm>,
 }
 
 impl Order {

@@ -21,6 +21,8 @@ pub(super) struct Said {
 #[derive(Debug, Deserialize)]
 struct Outcome {
     outcome: String,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// What a program claims that knows nothing of the laboratory: success is an upgrade.
@@ -37,9 +39,10 @@ pub(super) fn of_oldbin(child: &Child) -> Said {
         .lines()
         .rev()
         .find_map(|line| serde_json::from_str::<Outcome>(line).ok())
-        .or_else(|| serde_json::from_str(&out).ok())
-        .and_then(|Outcome { outcome }| outcome.parse::<Claim>().ok());
-    let mut said = child.last_words();
+        .or_else(|| serde_json::from_str(&out).ok());
+    let reason = printed.as_ref().and_then(|printed| printed.reason.clone());
+    let mut said = reason.unwrap_or_else(|| child.last_words());
+    let printed = printed.and_then(|Outcome { outcome, .. }| outcome.parse::<Claim>().ok());
     let claim = match printed {
         Some(claim) if exit_code.is_some_and(|code| codes_of(claim).contains(&code)) => claim,
         Some(claim) => {

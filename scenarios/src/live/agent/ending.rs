@@ -1,9 +1,9 @@
 //! The end of a world: what should not be there is told, and everything is ended and reaped.
 
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
 use super::proc;
-use super::world::{World, raw};
+use super::world::{World, kill};
 use crate::trace::{Event, Role, What};
 
 /// How long nginx may take for a fast shutdown before it is killed: its own escalation to SIGKILL takes 3.2 s,
@@ -33,12 +33,12 @@ impl World {
             self.observer.signal(pid, "TERM", Signal::TERM);
         }
         for pid in self.running_children() {
-            kill(pid);
+            kill(pid, Signal::KILL);
         }
         self.wait_until_empty();
         self.deadline_us = self.clock.now_us() + KILL_US;
         for (pid, _) in proc::descendants(self.observer.own()) {
-            kill(pid);
+            kill(pid, Signal::KILL);
         }
         self.wait_until_empty();
         // What ended here was ended by the laboratory, and is no part of the run.
@@ -83,13 +83,5 @@ impl World {
                 return;
             }
         }
-    }
-}
-
-/// Kills a descendant by handle.
-fn kill(pid: u32) {
-    let handle = raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    if let Some(handle) = handle {
-        let _ = pidfd_send_signal(handle, Signal::KILL);
     }
 }

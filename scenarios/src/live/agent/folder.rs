@@ -45,6 +45,10 @@ impl Folder {
         for name in ["sbin", "staged", "conf", "logs", "state", "releases", "temp"] {
             make(&folder.top.join(name))?;
         }
+        // The journal's disk, which a random script fills.
+        if in_namespaces && order.storm.is_some() {
+            isolation::mount_small_tmpfs(&folder.paths.state).map_err(io::Error::other)?;
+        }
         Ok(folder)
     }
 }

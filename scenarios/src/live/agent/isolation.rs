@@ -103,7 +103,16 @@ impl User {
 
 /// An empty file system over `folder`, gone with the namespace.
 pub(super) fn mount_tmpfs(folder: &Path) -> Result<(), String> {
-    mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=0755"))
+    mount_with(folder, "mode=0755")
+}
+
+/// One that is soon full: it has room for two of the orchestrator's journals with what it reserves.
+pub(super) fn mount_small_tmpfs(folder: &Path) -> Result<(), String> {
+    mount_with(folder, "mode=0755,size=1m")
+}
+
+fn mount_with(folder: &Path, options: &str) -> Result<(), String> {
+    mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some(options))
         .map_err(|error| format!("mount a tmpfs over {}: {error}", folder.display()))
 }
 

@@ -13,7 +13,8 @@
 //! | `control`, `mishaps` | who stops at which moment, and what goes wrong there |
 //! | `quiescence` | when nothing moves any more |
 //! | `subject`, `runbook`, `condition`, `claim` | who changes the binary |
-//! | `run`, `ending` | the order of it all, and the end |
+//! | `run`, `storm`, `ending` | the order of it all, of a story and of a random script, and the end |
+//! | `strike` | what goes wrong in a random script |
 
 mod binary;
 mod child;
@@ -37,6 +38,8 @@ mod quiescence;
 mod reactor;
 mod run;
 mod runbook;
+mod storm;
+mod strike;
 mod subject;
 mod world;
 

@@ -17,13 +17,15 @@ use super::moment::Moments;
 use super::pid_file::PidFiles;
 use super::process::Process;
 use super::reactor::Change;
-use super::{listener, proc};
+use super::{listener, proc, quiescence};
 use crate::trace::{Event, Exit, Role, What};
 
 /// The first pause before another look. A worker needs about as long from its fork to its epoll set.
 const PAUSE_US_MIN: u64 = 200;
 /// The longest pause. A look costs a tenth of it.
 const PAUSE_US_MAX: u64 = 5_000;
+/// How the name of a journal ends.
+const JOURNAL_ENDS: &str = ".journal.json";
 /// The signals that nginx acts on; the others in its log are the kernel's news to it.
 const COMMANDS: [&str; 7] = ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "WINCH"];
 
@@ -37,6 +39,8 @@ pub(super) struct Observer {
     pub(super) strangers: BTreeSet<u32>,
     /// The binaries that a world knows.
     pub(super) binaries: Binaries,
+    /// True if a journal that is put in its place is an event.
+    pub(super) tells_journal: bool,
     clock: Clock,
     own: u32,
     paths: Paths,
@@ -61,6 +65,7 @@ impl Observer {
             processes: BTreeMap::new(),
             strangers: BTreeSet::new(),
             binaries,
+            tells_journal: false,
             clock,
             own: getpid().as_raw_nonzero().get().cast_unsigned(),
             paths: paths.clone(),
@@ -104,6 +109,9 @@ impl Observer {
             }
             for (file, content) in self.pid_files.changes(name, *is_removal) {
                 self.note(What::PidFile { file, content });
+            }
+            if self.tells_journal && name.ends_with(JOURNAL_ENDS) {
+                self.note(What::Moment { name: "subject.save".into() });
             }
             if self.paths.binary.file_name().is_some_and(|binary| binary == name.as_str()) {
                 self.look_at_binary();
@@ -315,7 +323,11 @@ impl Observer {
         } else if is_masters_child && runs_another_file(pid, parent) {
             Some(Role::Master)
         } else {
-            (title.starts_with("nginx: master process") && !is_nginx_child).then_some(Role::Master)
+            // A worker whose master was killed right behind its fork looks the same until it has a title of its own.
+            let is_one =
+                || !self.processes.values().any(Process::is_master) || quiescence::rests_as_master(pid);
+            (title.starts_with("nginx: master process") && !is_nginx_child && is_one())
+                .then_some(Role::Master)
         }
     }
 

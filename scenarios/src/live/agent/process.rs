@@ -30,6 +30,11 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// True for a master, alive or gone.
+    pub(super) fn is_master(&self) -> bool {
+        self.role == Role::Master
+    }
+
     /// True as long as it was not seen to end.
     pub(super) fn is_alive(&self) -> bool {
         self.died.is_none()

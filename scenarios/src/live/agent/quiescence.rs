@@ -41,11 +41,20 @@ pub(super) enum Load {
 impl World {
     /// Waits until nothing moves, and notes it. A world that never rests is left by the run's deadline.
     pub(super) fn wait_until_quiescent(&mut self, load: Load) -> Result<(), Stop> {
-        let drain_until = self.clock.now_us() + DRAIN_US_MAX;
+        self.wait_until_rest(load, DRAIN_US_MAX)
+    }
+
+    /// The same, but what drains may go on: everybody else has done what there was to do.
+    pub(super) fn wait_until_settled(&mut self) -> Result<(), Stop> {
+        self.wait_until_rest(Load::Runs, 0)
+    }
+
+    fn wait_until_rest(&mut self, load: Load, drain_us: u64) -> Result<(), Stop> {
+        let began_us = self.clock.now_us();
         let mut last: Option<Vec<(u32, Doing)>> = None;
         loop {
-            let may_drain = self.clock.now_us() >= drain_until;
-            let seen = self.rest(load, may_drain);
+            let waited_us = self.clock.now_us() - began_us;
+            let seen = self.rest(load, waited_us >= drain_us, waited_us >= DRAIN_US_MAX);
             match (&last, &seen) {
                 (Some(before), Some(now)) if before == now => {
                     self.observer.note(What::Quiescent);
@@ -59,13 +68,13 @@ impl World {
     }
 
     /// What every process does, if all of them rest.
-    fn rest(&self, load: Load, may_drain: bool) -> Option<Vec<(u32, Doing)>> {
+    fn rest(&self, load: Load, may_drain: bool, may_be_unsettled: bool) -> Option<Vec<(u32, Doing)>> {
         let mut seen = Vec::new();
         if self.mishaps.is_anybody_paused() {
             return None;
         }
         // An accepting worker is what the observer waits for; one that never will must not hold the run.
-        if self.observer.is_unsettled() && !may_drain {
+        if self.observer.is_unsettled() && !may_be_unsettled {
             return None;
         }
         for (&pid, process) in self.observer.processes.iter().filter(|(_, process)| process.is_alive()) {
@@ -89,6 +98,11 @@ impl World {
         }
         Some(seen)
     }
+}
+
+/// True if the process sleeps where only masters do.
+pub(super) fn rests_as_master(pid: u32) -> bool {
+    proc::doing(pid).is_some_and(|doing| doing.sleeps_in(&[syscall::SIGSUSPEND]))
 }
 
 impl Doing {

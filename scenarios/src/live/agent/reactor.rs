@@ -68,6 +68,8 @@ impl Reactor {
             let content = if path == &paths.log { WatchFlags::MODIFY } else { WatchFlags::CLOSE_WRITE };
             inotify::add_watch(&folders, folder, names | content)?;
         }
+        // A journal is renamed into its place.
+        inotify::add_watch(&folders, &paths.state, WatchFlags::MOVED_TO)?;
         let reactor = Self { epoll, signals, folders };
         reactor.add(&reactor.signals, Source::Signals)?;
         reactor.add(&reactor.folders, Source::Folders)?;

@@ -56,13 +56,13 @@ pub(super) fn run(order: &Order, user: Option<User>) -> Result<Trace, Stop> {
 }
 
 /// A run under way.
-struct Run<'a> {
-    order: &'a Order,
-    world: World,
+pub(super) struct Run<'a> {
+    pub(super) order: &'a Order,
+    pub(super) world: World,
     port: u16,
     load: Option<(u32, ChildStdin)>,
     /// The act under way, from 1, and what it must claim.
-    act: Option<(u32, Claim)>,
+    pub(super) act: Option<(u32, Claim)>,
 }
 
 impl Run<'_> {
@@ -76,6 +76,9 @@ impl Run<'_> {
         self.start_load()?;
         self.world.wait_until_quiescent(Load::Runs)?;
         self.world.begin_mishaps();
+        if let Some(storm) = &self.order.storm {
+            self.storm(storm)?;
+        }
         for (act, number) in scenario.acts.iter().zip(1..) {
             self.act = Some((number, act.claims));
             let said = subject::perform(&mut self.world, self.order, &act.subject)?;
@@ -145,7 +148,7 @@ impl Run<'_> {
         }
     }
 
-    fn claimed(&mut self, said: claim::Said) {
+    pub(super) fn claimed(&mut self, said: claim::Said) {
         let Some((act, expected)) = self.act.take() else { return };
         let claim::Said { claim, exit_code, said } = said;
         self.world.observer.note(What::Claimed { act, claim, expected, exit_code, said });

@@ -21,30 +21,8 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
     let values = values(world);
     match subject {
         Subject::Orchestrator { arguments } => {
-            let mut words: Vec<String> = arguments.iter().map(|word| fill(word, &values)).collect();
             let text = format!("oldbin {}", arguments.join(" "));
-            let is_upgrade = words.first().is_some_and(|word| word == "upgrade");
-            let mut give = |option: &str, value: &str| {
-                if !words.iter().any(|word| word == option) {
-                    words.extend([option.to_owned(), value.to_owned()]);
-                }
-            };
-            give("--pid-file", &values["pid"]);
-            if is_upgrade {
-                give("--binary", &values["binary"]);
-                give("--new", &values["new"]);
-            }
-            give("--state-dir", &world.paths.state.to_string_lossy());
-            let mut command = Command::new("/proc/self/exe");
-            command
-                .arg0("oldbin")
-                .arg(OLDBIN)
-                .arg(order.orchestrator_defects.join(","))
-                .args(words)
-                .arg("--json");
-            if order.stops_at_moments() {
-                command.env(CONTROL, &world.paths.control);
-            }
+            let mut command = oldbin(world, order, arguments);
             Ok(claim::of_oldbin(&step(world, &text, &mut command)?))
         }
         Subject::Command { program, arguments } => {
@@ -59,6 +37,30 @@ pub(super) fn perform(world: &mut World, order: &Order, subject: &Subject) -> Re
             None => Err(Stop::Broken(format!("there is no runbook {name}"))),
         },
     }
+}
+
+/// Our own orchestrator, with these arguments and what else it has to know here.
+pub(super) fn oldbin(world: &World, order: &Order, arguments: &[String]) -> Command {
+    let values = values(world);
+    let mut words: Vec<String> = arguments.iter().map(|word| fill(word, &values)).collect();
+    let is_upgrade = words.first().is_some_and(|word| word == "upgrade");
+    let mut give = |option: &str, value: &str| {
+        if !words.iter().any(|word| word == option) {
+            words.extend([option.to_owned(), value.to_owned()]);
+        }
+    };
+    give("--pid-file", &values["pid"]);
+    if is_upgrade {
+        give("--binary", &values["binary"]);
+        give("--new", &values["new"]);
+    }
+    give("--state-dir", &world.paths.state.to_string_lossy());
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("oldbin").arg(OLDBIN).arg(order.orchestrator_defects.join(",")).args(words).arg("--json");
+    if order.stops_at_moments() {
+        command.env(CONTROL, &world.paths.control);
+    }
+    command
 }
 
 /// What stands in the place of a runbook's placeholders.

@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use std::os::fd::OwnedFd;
 use std::process::{ChildStdin, Command, Stdio};
 
-use rustix::process::{Pid, Signal, WaitOptions, wait};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, wait};
 
 use super::super::clock::Clock;
 use super::super::order::{LOAD_READY, Paths};
@@ -15,7 +15,8 @@ use super::control::Control;
 use super::mishaps::Mishaps;
 use super::observer::Observer;
 use super::reactor::{Pipes, Reactor, Source};
-use crate::trace::{Event, Exit};
+use super::strike::Strikes;
+use crate::trace::{Event, Exit, What};
 
 /// One running world.
 pub(super) struct World {
@@ -29,6 +30,10 @@ pub(super) struct World {
     pub(super) deadline_us: u64,
     /// How many steps have begun.
     pub(super) steps: u32,
+    /// What goes wrong, and after how many events.
+    pub(super) strikes: Strikes,
+    /// The command that runs, where a random script types one.
+    pub(super) subject: Option<u32>,
     /// True once every client of the load is at work.
     pub(super) load_is_ready: bool,
     /// Where stamped fakes and the subject report their moments.
@@ -61,6 +66,8 @@ impl World {
             paths,
             deadline_us,
             steps: 0,
+            strikes: Strikes::default(),
+            subject: None,
             load_is_ready: false,
             control: None,
             mishaps: Mishaps::default(),
@@ -100,6 +107,7 @@ impl World {
         }
         self.end_pauses();
         self.catch_up();
+        self.strike();
         if self.is_told_to_end {
             return Err(Stop::Told);
         }
@@ -195,6 +203,11 @@ impl World {
         Ok(self.children.remove(&pid).unwrap_or_default())
     }
 
+    /// Notes what happened at an earlier time.
+    pub(super) fn note_at(&mut self, at_us: u64, what: What) {
+        self.observer.events.push(Event { at_us, what });
+    }
+
     /// The programs that the agent has started and that still run.
     pub(super) fn running_children(&self) -> Vec<u32> {
         self.children.iter().filter(|(_, child)| child.exit.is_none()).map(|(&pid, _)| pid).collect()
@@ -285,4 +298,10 @@ impl World {
 /// A pid as the kernel's calls want it.
 pub(super) fn raw(pid: u32) -> Option<Pid> {
     Pid::from_raw(pid.cast_signed())
+}
+
+/// Signals a descendant by handle. False if it is gone.
+pub(super) fn kill(pid: u32, signal: Signal) -> bool {
+    let handle = raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    handle.is_some_and(|handle| pidfd_send_signal(handle, signal).is_ok())
 }

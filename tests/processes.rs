@@ -1,0 +1,134 @@
+//! Whatever goes wrong half-way through an upgrade, does every request still find a live worker? On real processes.
+//!
+//! The scripts are those of `properties`, from the same seeds; `oldbin-lab explore --world fake --for 5m` plays any
+//! number. What turns this red: a fresh connection that finds nobody although the script has not felled the last
+//! worker itself, a request that is lost without its worker's death, a claim that is not true, a command that needs a
+//! person after one fault, two generations at the end; and a run in which too little happened to mean anything.
+//!
+//! Every process of a world is this very executable: an agent, a load, an oldbin, a stamped fake.
+#![expect(clippy::print_stdout, reason = "a run tells what it counted")]
+
+mod common;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::process::ExitCode;
+
+use common::no_real_nginx;
+use libtest_mimic::{Arguments, Failed, Trial};
+use scenarios::explore::{self, Demands, Failure, Live, Run, Stop, Tally, World, verdict};
+use scenarios::mutant::Mutant;
+use scenarios::scenario::WorldKind;
+use scenarios::{live, report};
+
+/// How long each run on the fake plays: together with the mutants half a minute.
+const FAKE_MS: u64 = 12_000;
+/// How long the run on real nginx plays.
+const REAL_MS: u64 = 8_000;
+/// Scripts at once: they mostly wait, and more only wait for each other.
+const JOBS: usize = 6;
+/// The seed of every run but one.
+const SEED: u64 = 1;
+/// Within how many scripts each deliberate defect must be found.
+const DETECTED_WITHIN: u64 = 150;
+
+/// Deliberate defects that the property finds on processes.
+const MUTANTS: [&str; 4] = [
+    "orchestrator.quits-without-looking",
+    "orchestrator.forgets-the-file",
+    "fake.forgets-to-rename-oldbin-back",
+    "fake.exits-without-draining",
+];
+
+/// Kinds of faults, of which every run must meet each.
+const KINDS: [&[&str]; 6] = [
+    &["kill-old-master", "kill-new-master"],
+    &["kill-old-worker", "kill-new-worker"],
+    &["reload"],
+    &["crash"],
+    &["interrupt"],
+    &["full-disk"],
+];
+
+/// Why these runs wait to be asked for: the rate is of 300 scripts on the fake.
+const OPEN: &str = "the judge blames about one script in 300 for a worker that the script itself has ended";
+
+fn main() -> ExitCode {
+    fake_nginx::run_if_stamped();
+    if let Some(code) = live::run_if_agent() {
+        return code;
+    }
+    // Each run has all the machine.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    let mut trials = vec![
+        Trial::test("whatever goes wrong, the fake is upgraded or as before", || {
+            holds(WorldKind::Fake, FAKE_MS, SEED)
+        }),
+        Trial::test("and from a seed that nobody has tried", || {
+            holds(WorldKind::Fake, FAKE_MS, RandomState::new().build_hasher().finish() >> 32)
+        }),
+    ];
+    let on_real = Trial::test("whatever goes wrong, real nginx is upgraded or as before", || {
+        holds(WorldKind::Real, REAL_MS, SEED)
+    });
+    if no_real_nginx().is_none() {
+        trials.push(on_real);
+    }
+    let mut trials: Vec<_> =
+        trials.into_iter().map(|trial| trial.with_kind(OPEN).with_ignored_flag(true)).collect();
+    trials.extend(MUTANTS.map(|name| {
+        let trial = Trial::test(format!("the defect {name} is found"), move || is_found(name));
+        trial.with_kind("takes up to two minutes").with_ignored_flag(true)
+    }));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Plays scripts for a while; all must hold, and enough must happen.
+fn holds(kind: WorldKind, for_ms: u64, seed: u64) -> Result<(), Failed> {
+    let world = Live::new(kind, Vec::new());
+    let run = Run { seed, scripts: u64::MAX, for_ms: Some(for_ms), jobs: JOBS };
+    let (tally, failures) = explore::explore(&world, &run, until_first_failure)?;
+    println!("world {kind}, seeds from {seed}\n{tally}");
+    if let Some(failure) = failures.first() {
+        return Err(told(&world, failure)?.into());
+    }
+    let mut missing = tally.vacuous(&Demands::LIVE, &Live::faults());
+    let struck = |names: &[&str]| names.iter().filter_map(|name| tally.faults.get(*name)).sum::<u64>();
+    missing.extend(
+        KINDS
+            .iter()
+            .filter(|names| struck(names) == 0)
+            .map(|names| format!("no {} struck", names.join(" or "))),
+    );
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("\n").into()) }
+}
+
+/// A failure, small, on one page.
+fn told(world: &Live, failure: &Failure) -> Result<String, Failed> {
+    let shrunk = world.shrink(failure)?;
+    let small = shrunk.map_or_else(String::new, |shrunk| format!("{shrunk}\n"));
+    let page = failure.trace.as_ref().and_then(|trace| {
+        let (scenario, verdict) = verdict(&failure.script, trace);
+        report::failure(&scenario, trace, &verdict, false, false)
+    });
+    Ok(format!("seed {}: {}\n{small}{}", failure.seed, failure.why, page.unwrap_or_default()))
+}
+
+/// Plays scripts with a deliberate defect until one fails.
+fn is_found(name: &str) -> Result<(), Failed> {
+    let mutant: Mutant = name.parse()?;
+    let world = Live::new(WorldKind::Fake, vec![mutant]);
+    let run = Run { seed: SEED, scripts: DETECTED_WITHIN, for_ms: None, jobs: JOBS };
+    let (tally, failures) = explore::explore(&world, &run, until_first_failure)?;
+    match failures.first() {
+        Some(failure) => {
+            println!("{name:45} {:4} scripts: {}", tally.scripts, failure.why);
+            Ok(())
+        }
+        None => Err(format!("not found within {DETECTED_WITHIN} scripts\n{tally}").into()),
+    }
+}
+
+fn until_first_failure(_: &Tally, failures: &[Failure]) -> Stop {
+    if failures.is_empty() { Stop::No } else { Stop::Now }
+}
