@@ -9,6 +9,7 @@ mod wait;
 
 pub(crate) use files::{beside, file_at, oldbin_path, read_pid_file, replace, sync_folder};
 pub(crate) use probe::Target;
+pub use process::children_of_thread;
 pub(crate) use process::{
     all, children, command_line, exe, file_id, has_master, is_asleep_in_sigsuspend, look, stat, title,
 };

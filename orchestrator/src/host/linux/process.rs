@@ -94,12 +94,28 @@ pub(crate) fn has_master(pid: u32) -> bool {
 
 /// The pids of the process's children, zombies included.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
-    match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
-        Ok(text) => text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect(),
-        // A kernel without CONFIG_PROC_CHILDREN.
-        Err(_) => all().filter(|&child| stat(child).is_some_and(|stat| stat.parent == pid)).collect(),
-    }
+    children_of_thread(pid, pid).unwrap_or_else(|| {
+        // A kernel without CONFIG_PROC_CHILDREN, or children that are reaped faster than they can be read.
+        all().filter(|&child| stat(child).is_some_and(|stat| stat.parent == pid)).collect()
+    })
 }
+
+/// The children that one thread of a process has forked, zombies included; `None`: the kernel does not tell.
+///
+/// While it lists them, the kernel finds its place again by counting if the child that it stood at has been reaped,
+/// and so passes over a living one (`proc_pid_children(5)`). A list is whole if all of it is still there afterwards.
+#[must_use]
+pub fn children_of_thread(pid: u32, thread: u32) -> Option<Vec<u32>> {
+    let is_child = |&child: &u32| stat(child).is_some_and(|stat| stat.parent == pid);
+    (0..READINGS_MAX).find_map(|_| {
+        let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children")).ok()?;
+        let children: Vec<u32> = text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
+        children.iter().all(is_child).then_some(children)
+    })
+}
+
+/// How often a list of children is read before another way is taken.
+const READINGS_MAX: u32 = 32;
 
 /// Every pid that we can see.
 pub(crate) fn all() -> impl Iterator<Item = u32> {
@@ -157,6 +173,47 @@ mod tests {
         assert_eq!(title_of("nginx: worker process is sh"), Title::ShuttingDown);
         assert_eq!(title_of("nginx: woster process /usr/sbin/nginx"), Title::Master);
         assert_eq!(title_of("nginx: worker processusr/sbin/nginx"), Title::Master);
+    }
+
+    /// Red if the list is taken as it is read: then a few of a thousand readings miss the child that lives.
+    #[test]
+    fn a_child_is_seen_while_its_brothers_are_reaped() {
+        use std::process::{Child, Command, Stdio};
+        use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+        let own = std::process::id();
+        let thread = u32::try_from(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+        let spawn =
+            |program| Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        for _ in 0..20 {
+            let mut brothers: Vec<Child> = (0..40).map(|_| spawn("true")).collect();
+            let mut living = spawn("cat");
+            let (is_over, readings, pid) = (AtomicBool::new(false), AtomicU32::new(0), living.id());
+            let missed = std::thread::scope(|scope| {
+                let reader = scope.spawn(|| {
+                    let mut missed = 0;
+                    while !is_over.load(Ordering::Relaxed) {
+                        readings.fetch_add(1, Ordering::Relaxed);
+                        let seen = children_of_thread(own, thread);
+                        missed += usize::from(seen.is_some_and(|seen| !seen.contains(&pid)));
+                    }
+                    missed
+                });
+                for brother in &mut brothers {
+                    // In the middle of a reading.
+                    let before = readings.load(Ordering::Relaxed);
+                    while readings.load(Ordering::Relaxed) == before {
+                        std::thread::yield_now();
+                    }
+                    brother.wait().unwrap();
+                }
+                is_over.store(true, Ordering::Relaxed);
+                reader.join().unwrap()
+            });
+            drop(living.stdin.take());
+            living.wait().unwrap();
+            assert_eq!(missed, 0);
+        }
     }
 
     #[test]

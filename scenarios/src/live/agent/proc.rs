@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use orchestrator::host::linux::children_of_thread;
+
 /// All processes.
 pub(super) fn all() -> Vec<u32> {
     numbers("/proc")
@@ -25,8 +27,8 @@ pub(super) fn descendants(pid: u32) -> Vec<(u32, u32)> {
 fn children(pid: u32) -> Vec<u32> {
     numbers(&format!("/proc/{pid}/task"))
         .into_iter()
-        .filter_map(|task| fs::read_to_string(format!("/proc/{pid}/task/{task}/children")).ok())
-        .flat_map(|text| text.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>())
+        .filter_map(|thread| children_of_thread(pid, thread))
+        .flatten()
         .collect()
 }
 
