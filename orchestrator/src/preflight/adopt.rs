@@ -43,10 +43,18 @@ pub fn adopt(pid_file: &Path, options: &Options) -> Result<Option<Adopted>, Refu
         let content = read_pid_file(&path);
         content.map_err(|error| Refusal::BadPidFile { path, why: error.to_string() })
     };
-    let (named, reserve) = (read(pid_file.to_owned())?, read(oldbin_path(pid_file))?);
-    let Some(found) = Found::look(named, reserve) else { return Ok(None) };
-    permitted(found.old().identity.pid)?;
-    found.adopt(pid_file, options).map(Some)
+    loop {
+        let (named, reserve) = (read(pid_file.to_owned())?, read(oldbin_path(pid_file))?);
+        let Some(found) = Found::look(named, reserve) else { return Ok(None) };
+        let old = found.old().identity.clone();
+        permitted(old.pid)?;
+        let adopted = found.adopt(pid_file, options);
+        // A master that was killed between two looks has no executable to ask: without it, it is another upgrade.
+        let is_gone = || look(old.pid).is_none_or(|process| process.identity != old);
+        if adopted.is_ok() || !is_gone() {
+            return adopted.map(Some);
+        }
+    }
 }
 
 /// Who runs.

@@ -5,7 +5,7 @@
 //! before the moment `struck.NAME`. A trace without such moments, as of every story, has no excuses: a story says
 //! itself what holds in spite of its faults.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{SIGHT_MS, State};
 use crate::trace::{Role, Trace, What};
@@ -51,10 +51,21 @@ impl Excuses {
         let mut state = State::default();
         let mut sent = None;
         let mut since_us = None;
+        // Masters that leave and take their workers with them, and why.
+        let mut leavers: BTreeMap<u32, &str> = BTreeMap::new();
         for (position, event) in trace.events.iter().enumerate() {
             state.apply(event);
+            // A master that is hit while it loads hears of it only once its workers are there.
+            if let What::Born { pid, parent, role: Role::Worker, .. } = &event.what
+                && let Some(signal) = leavers.get(parent)
+            {
+                since_us = since_us.or(Some(event.at_us));
+                if *signal != "QUIT" {
+                    excuses.felled.insert(*pid);
+                }
+            }
             if let Some(began_us) = since_us
-                && excuses.is_replaced(&state, began_us, &event.what)
+                && excuses.is_replaced(&state, &leavers, began_us, &event.what)
             {
                 excuses.nobody_accepts.push((began_us, event.at_us));
                 since_us = None;
@@ -64,15 +75,27 @@ impl Excuses {
             }
             let What::Moment { name } = &event.what else { continue };
             let Some(name) = name.strip_prefix(STRUCK) else { continue };
-            let hit = sent.take().filter(|_| name.ends_with("-master") || name.ends_with("-worker"));
-            let leaving = hit.map_or_else(Vec::new, |(pid, signal)| leaving(&state, pid, signal));
-            if leaving.iter().any(|pid| state.processes.get(pid).is_some_and(|of| of.draining_us.is_none())) {
-                since_us = since_us.or(Some(event.at_us));
+            let role = name.ends_with("-master").then_some(Role::Master);
+            let role = role.or(name.ends_with("-worker").then_some(Role::Worker));
+            let hit = sent.take().zip(role);
+            let on = hit.map(|((pid, _), role)| (pid, role));
+            if let Some(((pid, signal), role)) = hit {
+                let leaving = match role {
+                    Role::Worker => vec![pid],
+                    // A master takes its workers with it unless it has no time to.
+                    Role::Master if signal != "KILL" => {
+                        leavers.insert(pid, signal);
+                        state.workers_of(pid).map(|worker| worker.pid).collect()
+                    }
+                    Role::Master => Vec::new(),
+                };
+                if leaving.iter().any(|pid| state.processes.get(pid).is_some_and(|of| of.draining_us.is_none())) {
+                    since_us = since_us.or(Some(event.at_us));
+                }
+                if signal != "QUIT" {
+                    excuses.felled.extend(leaving);
+                }
             }
-            if hit.is_some_and(|(_, signal)| signal != "QUIT") {
-                excuses.felled.extend(leaving);
-            }
-            let on = hit.and_then(|(pid, _)| Some((pid, state.processes.get(&pid)?.role)));
             excuses.blows.push(Blow { position, at_us: event.at_us, name: name.to_owned(), on });
         }
         excuses.nobody_accepts.extend(since_us.map(|began_us| (began_us, u64::MAX)));
@@ -80,10 +103,15 @@ impl Excuses {
     }
 
     /// True if somebody accepts who came after the blow, or somebody else and all is at rest.
-    fn is_replaced(&self, state: &State, began_us: u64, what: &What) -> bool {
-        let is_well = |pid: &u32| {
-            !self.felled.contains(pid) && state.processes.get(pid).is_some_and(super::Process::is_serving)
-        };
+    fn is_replaced(
+        &self,
+        state: &State,
+        leavers: &BTreeMap<u32, &str>,
+        began_us: u64,
+        what: &What,
+    ) -> bool {
+        let stays = |worker: &super::Process| worker.is_serving() && !leavers.contains_key(&worker.parent);
+        let is_well = |pid: &u32| !self.felled.contains(pid) && state.processes.get(pid).is_some_and(stays);
         if let What::Listening { pid, accepting: true, .. } = what {
             return is_well(pid) && state.processes.get(pid).is_some_and(|of| of.born_us >= began_us);
         }
@@ -165,16 +193,6 @@ impl Excuses {
             .iter()
             .filter(|blow| !blow.is_of_command() && blow.position <= rested)
             .any(|blow| ended_us(blow) >= looked_us)
-    }
-}
-
-/// The serving and draining workers that such a signal to this process ends.
-fn leaving(state: &State, pid: u32, signal: &str) -> Vec<u32> {
-    match state.processes.get(&pid).map(|process| process.role) {
-        Some(Role::Worker) => vec![pid],
-        // A master takes its workers with it unless it has no time to.
-        Some(Role::Master) if signal != "KILL" => state.workers_of(pid).map(|worker| worker.pid).collect(),
-        Some(Role::Master) | None => Vec::new(),
     }
 }
 
