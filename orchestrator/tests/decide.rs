@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use orchestrator::machine::{
-    Action, Decision, Defects, FileId, Generation, Goal, Identity, Intent, Memory, Observation, Options,
-    Outcome, Phase, PidFile, Plan, Probes, Process, Reason, Retire, Side, Signal, StuckState, Title, Waiting,
-    decide, find_new_master_alone,
+    Action, Decision, Defects, FileId, Generation, Goal, Identity, Intent, Memory, Missing, Observation,
+    Options, Outcome, Phase, PidFile, Plan, Probes, Process, Reason, Retire, Retirement, Side, Signal,
+    StuckState, Title, Waiting, decide, find_new_master_alone,
 };
 
 const OLD: FileId = FileId { device: 1, inode: 1 };
@@ -500,4 +500,40 @@ fn a_master_without_workers_is_not_upgraded() {
     let seen = Observation { old: Some(generation(100, OLD, &[])), ..before() };
     let decision = at(&memory(Phase::Planned), &seen, 0);
     assert!(matches!(decision, Decision::Finished(Outcome::Refused, _)), "{decision:?}");
+}
+
+#[test]
+fn what_was_missing_before_does_not_shorten_the_patience_with_a_pid_file() {
+    let memory = Memory { missing: Some((Missing::OldWorkers, 0)), ..winched(Phase::Back) };
+    let workers = [process(103, OLD, Title::Worker), process(104, OLD, Title::Worker)];
+    let seen = Observation {
+        pid_file: PidFile::Absent,
+        oldbin: PidFile::Pid(100),
+        old: Some(generation(100, OLD, &workers)),
+        ..before()
+    };
+
+    let Decision::Act(Action::Note, memory) = at(&memory, &seen, 60_000) else {
+        panic!("it is not waited for")
+    };
+
+    assert_eq!(memory.missing, Some((Missing::PidFile, 60_000)));
+}
+
+#[test]
+fn a_master_that_has_lost_quit_and_has_nobody_left_is_told_louder() {
+    let quit = Retirement { how: Retire::Quit, since_ms: 0, is_repeated: true };
+    let quitted = |how| Memory { master: Retirement { how, ..quit }, ..winched(Phase::Committing) };
+    let drains = generation(100, OLD, &[process(101, OLD, Title::ShuttingDown)]);
+    let draining = Observation { old: Some(drains), ..drained() };
+
+    let calm = at(&quitted(Retire::Quit), &drained(), 4_999);
+    let louder = at(&quitted(Retire::Quit), &drained(), 5_000);
+    let last = at(&quitted(Retire::Term), &drained(), 5_000);
+    let patient = at(&quitted(Retire::Quit), &draining, 3_600_000);
+
+    assert!(matches!(calm, Decision::Wait { .. }), "{calm:?}");
+    assert_eq!(sent(&louder), Some((100, Signal::Term)));
+    assert_eq!(sent(&last), Some((100, Signal::Kill)));
+    assert!(matches!(patient, Decision::Wait { .. }), "its requests are not cut: {patient:?}");
 }

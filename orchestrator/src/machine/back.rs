@@ -9,8 +9,8 @@ use super::decide::Turn;
 use super::forward::{look_again, no_master, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    ASLEEP_MS_MAX, Action, Decision, Generation, Memory, Outcome, PID_FILE_MS_MAX, PidFile, RETIRE_DRAIN_MS,
-    REVIVE_MS_MAX, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    ASLEEP_MS_MAX, Action, Decision, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, PidFile,
+    RETIRE_DRAIN_MS, REVIVE_MS_MAX, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
 /// One step back.
@@ -71,7 +71,7 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     let stuck = |state| turn.finish(Outcome::Stuck(state));
     let is_changing = |child: &super::Process| matches!(child.title, Title::Master | Title::Other);
     if old.children.iter().any(is_changing) {
-        let patience = turn.patience(RETIRE_DRAIN_MS, Waiting::NewMaster);
+        let patience = turn.patience(Missing::NewMaster, RETIRE_DRAIN_MS, Waiting::NewMaster);
         return patience.unwrap_or_else(|| stuck(StuckState::NewGenerationStays));
     }
     let is_named = seen.pid_file == PidFile::Pid(old.master.identity.pid);
@@ -80,13 +80,13 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
         let is_stray = seen.pid_file == PidFile::Absent
             && seen.oldbin == PidFile::Pid(old.master.identity.pid)
             && old.is_asleep;
-        if let Some(decision) = turn.patience(PID_FILE_MS_MAX, Waiting::PidFile) {
+        if let Some(decision) = turn.patience(Missing::PidFile, PID_FILE_MS_MAX, Waiting::PidFile) {
             return decision;
         }
         if is_stray && memory.tries < 2 * TRIES_MAX {
             return Decision::Act(Action::RenameOldbinBack, memory.tried());
         }
-        let patience = turn.patience(2 * PID_FILE_MS_MAX, Waiting::PidFile);
+        let patience = turn.patience(Missing::PidFile, 2 * PID_FILE_MS_MAX, Waiting::PidFile);
         return patience.unwrap_or_else(|| stuck(StuckState::PidFileWrong));
     }
     if !old.is_asleep {
@@ -117,7 +117,11 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     if is_enough(turn, old, serving) {
         // Workers that are there and long overdue with their sockets are as good as they will get.
         let is_served = memory.winched_ms.is_none() || old.accepts_everywhere();
-        return if is_served { None } else { turn.patience(REVIVE_MS_MAX, Waiting::OldWorkersBack) };
+        return if is_served {
+            None
+        } else {
+            turn.patience(Missing::OldWorkers, REVIVE_MS_MAX, Waiting::OldWorkersBack)
+        };
     }
     if memory.winched_ms.is_some() {
         // With the new master gone, nginx restarts its workers in the very wake-up that reaps it.
@@ -135,7 +139,7 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
         true => (REVIVE_MS_MAX, Waiting::OldWorkersBack),
         false => (ASLEEP_MS_MAX, Waiting::OldMasterAsleep),
     };
-    let patience = turn.patience(for_ms, why);
+    let patience = turn.patience(Missing::OldWorkers, for_ms, why);
     Some(patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::OldWorkersMissing))))
 }
 
@@ -143,7 +147,7 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
 fn hup(turn: &Turn<'_>, old: &Generation) -> Decision {
     let memory = turn.memory;
     let hups = memory.hups.saturating_add(1);
-    let hupped = Memory { hupped_ms: Some(turn.now_ms), hups, missing_ms: None, ..memory.clone() };
+    let hupped = Memory { hupped_ms: Some(turn.now_ms), hups, missing: None, ..memory.clone() };
     retire(old, Signal::Hup, turn.seen.new.as_ref(), hupped)
 }
 
@@ -162,7 +166,7 @@ fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     };
     if memory.hups > 0
         && old.draining().any(|worker| is_told(&worker))
-        && let Some(decision) = turn.patience(RETIRE_DRAIN_MS, Waiting::OldWorkersStop)
+        && let Some(decision) = turn.patience(Missing::FewerWorkers, RETIRE_DRAIN_MS, Waiting::OldWorkersStop)
     {
         return Some(decision);
     }
@@ -170,7 +174,7 @@ fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     if !is_crowded || memory.hups >= 2 * TRIES_MAX || intent.defects.leaves_doubled_workers {
         return None;
     }
-    let patience = turn.patience(TITLE_MS_MAX, Waiting::OldWorkersStop);
+    let patience = turn.patience(Missing::FewerWorkers, TITLE_MS_MAX, Waiting::OldWorkersStop);
     Some(patience.unwrap_or_else(|| hup(turn, old)))
 }
 
@@ -231,7 +235,7 @@ fn without_old(turn: &Turn<'_>) -> Decision {
         if memory.doubted_ms.is_some() {
             return note(None);
         }
-        let patience = turn.patience(REVIVE_MS_MAX, Waiting::NewWorkers);
+        let patience = turn.patience(Missing::NewWorkers, REVIVE_MS_MAX, Waiting::NewWorkers);
         return patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::OnlyUnfitNewMaster)));
     }
     // What was announced need not have been sent. If it was, a master that sleeps has read it, and its workers say

@@ -5,9 +5,9 @@ use super::decide::Turn;
 use super::forward::{identities, look_again, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    Action, Decision, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, PROBE_PATIENCE_MS, Phase, PidFile,
-    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Side, Signal,
-    StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    Action, Decision, Generation, Goal, IDLE_MASTER_MS_MAX, Memory, Outcome, PID_FILE_MS_MAX,
+    PROBE_PATIENCE_MS, Phase, PidFile, Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement,
+    STOP_ACCEPTING_MS_MAX, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
 /// WINCH was announced: wait until no old worker accepts, and ask the probes.
@@ -25,7 +25,8 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         if old.is_asleep && turn.is_over(again_ms) && memory.tries < TRIES_MAX {
             return retire(old, Signal::Winch, seen.new.as_ref(), memory.tried());
         }
-        return turn.wait(turn.after(again_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
+        let next_ms = if turn.is_over(again_ms) { STOP_ACCEPTING_MS_MAX } else { again_ms };
+        return turn.wait(turn.after(next_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
     }
     match unanswered(turn) {
         Some(decision) => decision,
@@ -150,7 +151,7 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit))
 }
 
-/// The old master was told to quit; with a drain limit, it is told to hurry.
+/// The old master was told to quit; with a drain limit, or with nobody left who drains, it is told to hurry.
 fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
     let memory = turn.memory;
     let drain_ms = turn.intent.plan.options.drain_within_ms.map_or(u64::MAX, |within_ms| {
@@ -158,6 +159,7 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
         end_ms.saturating_sub(memory.master.since_ms)
     });
     let seems_untold = old.is_asleep && old.children.iter().all(|child| child.title == Title::Master);
+    let drain_ms = if seems_untold { drain_ms.min(IDLE_MASTER_MS_MAX) } else { drain_ms };
     match ladder::next(memory.master, Climber { drain_ms, is_loading: false, seems_untold }, turn.now_ms) {
         Rung::Send(how, master) => {
             retire(old, how, turn.seen.new.as_ref(), Memory { master, ..memory.clone() })

@@ -45,6 +45,10 @@ pub const LOADING_GRACE_MS: u64 = 1_000;
 /// set no limit. The old workers serve meanwhile, so waiting costs memory only.
 pub const RETIRE_DRAIN_MS: u64 = 60_000;
 
+/// How long a master that was told to quit and has no worker left may stay. Nothing is in flight any more, and
+/// nginx ends in the turn of its loop in which it reaps the last worker: one that stays has lost the signal.
+pub const IDLE_MASTER_MS_MAX: u64 = 5_000;
+
 /// How long TERM may take: nginx itself kills its workers 3.15 s after TERM.
 pub const TERM_MS_MAX: u64 = 5_000;
 

@@ -1,7 +1,7 @@
 //! The decision: one exhaustive match over the phases.
 
 use super::{
-    Action, Decision, Intent, Memory, Observation, Outcome, Phase, Reason, Waiting, back, commit,
+    Action, Decision, Intent, Memory, Missing, Observation, Outcome, Phase, Reason, Waiting, back, commit,
     forward::{self, look_again},
 };
 
@@ -102,11 +102,12 @@ impl Turn<'_> {
         Decision::Wait { until_ms: until_ms.max(self.now_ms.saturating_add(1)), why }
     }
 
-    /// Something is missing that should come by itself. Since when, is remembered; `None` after so long.
-    pub(super) fn patience(&self, for_ms: u64, why: Waiting) -> Option<Decision> {
-        let Some(since_ms) = self.memory.missing_ms else {
-            let missing_ms = Some(self.now_ms);
-            return Some(Decision::Act(Action::Note, Memory { missing_ms, ..self.memory.clone() }));
+    /// This is missing and should come by itself. Since when, is remembered; `None` after so long.
+    pub(super) fn patience(&self, what: Missing, for_ms: u64, why: Waiting) -> Option<Decision> {
+        let since_ms = self.memory.missing.and_then(|(known, since_ms)| (known == what).then_some(since_ms));
+        let Some(since_ms) = since_ms else {
+            let missing = Some((what, self.now_ms));
+            return Some(Decision::Act(Action::Note, Memory { missing, ..self.memory.clone() }));
         };
         let until_ms = since_ms.saturating_add(for_ms);
         (self.now_ms < until_ms).then(|| self.wait(until_ms.min(look_again(self)), why))

@@ -3,8 +3,8 @@
 
 use super::decide::Turn;
 use super::{
-    ASLEEP_MS_MAX, Action, Decision, Generation, Goal, Identity, LOOK_AGAIN_MS, Memory, Outcome, Phase,
-    PidFile, Probes, Process, Reason, Side, Signal, StuckState, TITLE_MS_MAX, Title, Waiting,
+    ASLEEP_MS_MAX, Action, Decision, Generation, Goal, Identity, LOOK_AGAIN_MS, Memory, Missing, Outcome,
+    Phase, PidFile, Probes, Process, Reason, Side, Signal, StuckState, TITLE_MS_MAX, Title, Waiting,
 };
 
 /// Nothing was touched: is the world still as the plan says?
@@ -170,7 +170,7 @@ fn without_old(turn: &Turn<'_>) -> Decision {
 
 /// Neither master is to be seen. One that has just been executed shows itself soon.
 pub(super) fn no_master(turn: &Turn<'_>) -> Decision {
-    let patience = turn.patience(TITLE_MS_MAX, Waiting::NewMaster);
+    let patience = turn.patience(Missing::NewMaster, TITLE_MS_MAX, Waiting::NewMaster);
     patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::NoMaster)))
 }
 

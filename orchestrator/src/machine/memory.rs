@@ -39,8 +39,8 @@ pub struct Memory {
     /// Since when the new generation has not answered a probe, or not accepted from a socket; or a process
     /// without a master has not told what it is.
     pub doubted_ms: Option<u64>,
-    /// Since when something is missing that should come by itself: workers, or a pid file's right content.
-    pub missing_ms: Option<u64>,
+    /// What is missing that should come by itself, and since when.
+    pub missing: Option<(Missing, u64)>,
     /// True once USR2 was announced again, because nothing was seen to come of it.
     pub is_asked_again: bool,
     /// How often the phase's own idempotent action was announced again, or failed.
@@ -88,6 +88,22 @@ pub enum Phase {
     Finished(Outcome),
 }
 
+/// What should come by itself. Each has a patience of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// The old workers' return.
+    OldWorkers,
+    /// The end of old workers that are too many.
+    FewerWorkers,
+    /// A child of the old master that tells what it is, or ends.
+    NewMaster,
+    /// Workers of the new master.
+    NewWorkers,
+    /// A pid file that names the master that serves.
+    PidFile,
+}
+
 /// How far somebody was told to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -122,7 +138,7 @@ impl Memory {
             is_new_told: false,
             orphans: Retirement::NONE,
             doubted_ms: None,
-            missing_ms: None,
+            missing: None,
             is_asked_again: false,
             tries: 0,
         }
@@ -130,7 +146,7 @@ impl Memory {
 
     /// The same, in another phase that begins now.
     pub(super) fn enter(&self, phase: Phase, now_ms: u64) -> Self {
-        Self { phase, since_ms: now_ms, tries: 0, doubted_ms: None, missing_ms: None, ..self.clone() }
+        Self { phase, since_ms: now_ms, tries: 0, doubted_ms: None, missing: None, ..self.clone() }
     }
 
     /// The same, with one more try.

@@ -34,7 +34,7 @@ pub use action::{Action, Decision, Side, Signal, Waiting};
 pub use deadlines::*;
 pub use decide::{Looks, decide, failed, looks};
 pub use intent::{Defects, Goal, Intent, Options, Plan};
-pub use memory::{Memory, Phase, Retire, Retirement};
+pub use memory::{Memory, Missing, Phase, Retire, Retirement};
 pub use observation::{
     FileId, Generation, Identity, Observation, PidFile, Probes, Process, Title, find_new_master,
     find_new_master_alone,
