@@ -254,9 +254,13 @@ fn a_new_master_that_still_loads_is_killed_and_one_that_drains_is_not() {
     told.master.how = Retire::Quit;
     assert_eq!(sent(&at(&told, &seen, 1_500)), Some((200, Signal::Quit)), "untold: it is told once more");
     told.master.is_repeated = true;
+    assert_eq!(sent(&at(&told, &seen, 1_999)), None);
+    assert_eq!(sent(&at(&told, &seen, 2_000)), Some((200, Signal::Winch)), "its workers accept as before");
+    told.master.how = Retire::Winch;
     assert_eq!(sent(&at(&told, &seen, 30_000)), None);
     assert_eq!(sent(&at(&told, &seen, 60_000)), Some((200, Signal::Term)));
     seen.new.as_mut().unwrap().master.title = Title::Other;
+    told.master.how = Retire::Quit;
     assert_eq!(sent(&at(&told, &seen, 1_000)), Some((200, Signal::Kill)));
 }
 

@@ -41,9 +41,15 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
         return decision;
     }
     let is_loading = new.master.title != Title::Master;
-    let seems_untold = new.is_asleep && new.workers().next().is_some();
-    let drain_ms = intent.plan.options.drain_within_ms.unwrap_or(RETIRE_DRAIN_MS);
-    match ladder::next(memory.master, Climber { drain_ms, is_loading, seems_untold }, turn.now_ms) {
+    let has_accepting_workers = new.workers().next().is_some();
+    let who = Climber {
+        drain_ms: intent.plan.options.drain_within_ms.unwrap_or(RETIRE_DRAIN_MS),
+        is_loading,
+        seems_untold: new.is_asleep && has_accepting_workers,
+        has_accepting_workers,
+        is_idle: new.is_asleep && new.children.is_empty(),
+    };
+    match ladder::next(memory.master, who, turn.now_ms) {
         Rung::Send(how, master) => {
             // KILL makes orphans of its workers: they are remembered before, by what they are.
             let mut new_workers = memory.new_workers.clone();

@@ -5,9 +5,9 @@ use super::decide::Turn;
 use super::forward::{identities, look_again, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    Action, Decision, Generation, Goal, IDLE_MASTER_MS_MAX, Memory, Outcome, PID_FILE_MS_MAX,
-    PROBE_PATIENCE_MS, Phase, PidFile, Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement,
-    STOP_ACCEPTING_MS_MAX, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    Action, Decision, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, PROBE_PATIENCE_MS, Phase, PidFile,
+    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Side, Signal,
+    StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
 /// WINCH was announced: wait until no old worker accepts, and ask the probes.
@@ -159,8 +159,15 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
         end_ms.saturating_sub(memory.master.since_ms)
     });
     let seems_untold = old.is_asleep && old.children.iter().all(|child| child.title == Title::Master);
-    let drain_ms = if seems_untold { drain_ms.min(IDLE_MASTER_MS_MAX) } else { drain_ms };
-    match ladder::next(memory.master, Climber { drain_ms, is_loading: false, seems_untold }, turn.now_ms) {
+    // It had its WINCH long ago.
+    let who = Climber {
+        drain_ms,
+        is_loading: false,
+        seems_untold,
+        has_accepting_workers: false,
+        is_idle: seems_untold,
+    };
+    match ladder::next(memory.master, who, turn.now_ms) {
         Rung::Send(how, master) => {
             retire(old, how, turn.seen.new.as_ref(), Memory { master, ..memory.clone() })
         }
@@ -194,7 +201,8 @@ pub(super) fn end_orphans(turn: &Turn<'_>, serving: &Generation, stuck: StuckSta
     }
     let drain_ms = intent.plan.options.drain_within_ms.unwrap_or(super::RETIRE_DRAIN_MS);
     let seems_untold = workers.iter().any(|orphan| orphan.title == Title::Worker);
-    let who = Climber { drain_ms, is_loading: false, seems_untold };
+    let who =
+        Climber { drain_ms, is_loading: false, seems_untold, has_accepting_workers: false, is_idle: false };
     Some(match ladder::next(memory.orphans, who, turn.now_ms) {
         Rung::Send(signal, orphans) => {
             let processes = identities(workers.iter().copied());

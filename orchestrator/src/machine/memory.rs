@@ -112,6 +112,8 @@ pub enum Retire {
     No,
     /// QUIT was announced.
     Quit,
+    /// WINCH was announced, because QUIT had no effect.
+    Winch,
     /// TERM was announced.
     Term,
     /// KILL was announced.
