@@ -10,17 +10,16 @@
 #![expect(clippy::print_stdout, reason = "a run tells what it counted")]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fake_nginx::fault::Fault as BinaryFault;
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use scenarios::explore::{Demands, Tally};
 use scenarios::model::choice::{Seeded, Tape};
 use scenarios::model::fault::Fault;
-use scenarios::model::script::{BINARIES, Mistakes, Played, Stages};
+use scenarios::model::script::{Mistakes, Played, Stages};
 use scenarios::regression::Regression;
 
 /// How many scripts one test plays.
@@ -29,55 +28,12 @@ const CASES: u32 = 2_000;
 const TAPE_MAX: usize = 600;
 /// Within how many scripts each deliberate defect must be found.
 const DETECTED_WITHIN: u64 = 20_000;
-/// Of a million scripts, how many at least each kind of fault and each kind of faulty binary must have struck.
-const STRUCK_OF_A_MILLION: u64 = 1_000;
 
-/// What was counted over many scripts.
-#[derive(Default)]
-struct Tally {
-    reached_winch: usize,
-    choices: Vec<u32>,
-    faults: BTreeMap<&'static str, u64>,
-    binaries: BTreeMap<String, u64>,
-}
-
-impl Tally {
-    fn take(&mut self, played: &Played) {
-        self.reached_winch += usize::from(played.counts.winches > 0);
-        self.choices.push(played.counts.choices);
-        for fault in &played.counts.faults {
-            *self.faults.entry(fault.name()).or_default() += 1;
-        }
-        if played.counts.new_masters > 0 {
-            *self.binaries.entry(name_of(BINARIES[played.script.binary])).or_default() += 1;
-        }
-    }
-
-    /// Fails if the scripts proved nothing.
-    fn assert_not_vacuous(mut self) {
-        let scripts = self.choices.len();
-        self.choices.sort_unstable();
-        let median = self.choices[scripts / 2];
-        println!("{scripts} scripts; WINCH in {}; median of choices {median}", self.reached_winch);
-        let faults = Fault::all().map(|fault| (fault.name().to_owned(), self.faults.get(fault.name())));
-        let binaries = BINARIES.map(name_of).map(|name| (name.clone(), self.binaries.get(&name)));
-        let struck: Vec<_> =
-            faults.chain(binaries).map(|(name, count)| (name, count.copied().unwrap_or(0))).collect();
-        for (name, count) in &struck {
-            println!("{count:9}  {name}");
-        }
-        assert!(self.reached_winch * 2 >= scripts, "fewer than half of the scripts reached WINCH");
-        assert!(median >= 60, "half of the scripts had {median} choices or fewer");
-        for (name, count) in struck {
-            let is_enough = count * 1_000_000 >= STRUCK_OF_A_MILLION * scripts as u64;
-            assert!(is_enough && count > 0, "{name} struck only {count} times");
-        }
-    }
-}
-
-/// A kind of new binary.
-fn name_of(binary: Option<BinaryFault>) -> String {
-    binary.map_or_else(|| "a sound binary".to_owned(), |fault| fault.to_string())
+/// Fails if the scripts proved nothing.
+fn assert_not_vacuous(tally: &Tally) {
+    println!("{tally}");
+    let missing = tally.vacuous(&Demands::MODEL, &Fault::all().collect::<Vec<_>>());
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
 fn cases() -> u32 {
@@ -134,7 +90,7 @@ fn whatever_goes_wrong_a_fresh_connection_finds_a_worker_and_no_claim_is_a_lie()
 
     play_tapes(1, &tally);
 
-    tally.into_inner().assert_not_vacuous();
+    assert_not_vacuous(&tally.into_inner());
 }
 
 #[test]
@@ -146,7 +102,7 @@ fn the_same_holds_from_a_seed_that_nobody_has_tried() {
 
     play_tapes(seed, &tally);
 
-    tally.into_inner().assert_not_vacuous();
+    assert_not_vacuous(&tally.into_inner());
 }
 
 #[test]

@@ -55,6 +55,7 @@ pub const HANDOFFS: &[Entry] = entries!["handoff":
 
 /// Every kept failure.
 pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
+    "a-master-that-lost-quit-is-told-louder-behind-the-commit-point",
     "a-reload-and-the-death-of-the-old-master-in-the-overlap",
     "a-worker-and-then-the-new-master-die-in-the-soak",
     "an-old-worker-and-the-new-master-are-killed-before-winch",

@@ -1,7 +1,9 @@
 //! The rules of the property, for a script whose trace is all that there is.
 
+use fake_nginx::fault::Fault as BinaryFault;
+
 use crate::live::storm;
-use crate::model::script::Script;
+use crate::model::script::{BINARIES, Script};
 use crate::scenario::{Expect, Scenario};
 use crate::trace::Trace;
 use crate::verdict::{Verdict, judge};
@@ -9,7 +11,7 @@ use crate::verdict::{Verdict, judge};
 /// What must hold in a live world whatever goes wrong. The others promise something about a calm end.
 pub const JUDGED: [&str; 7] = [
     "fresh-connection-finds-a-worker",
-    "no-accepted-request-is-lost",
+    NO_ERRORS,
     "claim-is-true",
     "pid-files-name-live-masters",
     "no-signal-to-a-stranger",
@@ -17,14 +19,19 @@ pub const JUDGED: [&str; 7] = [
     "nothing-outlives-the-run",
 ];
 
+/// What a server's error violates too.
+const NO_ERRORS: &str = "no-accepted-request-is-lost";
 /// Why something may stay unchecked.
 const BECAUSE: &str = "a script may fell the last master, or be killed before it claims anything";
 
 /// What a script's trace says: its story, and the verdict.
 #[must_use]
 pub fn verdict(script: &Script, trace: &Trace) -> (Scenario, Verdict) {
-    let unchecked = JUDGED.iter().skip(1).map(|name| ((*name).to_owned(), BECAUSE.to_owned())).collect();
-    let invariants = JUDGED.iter().map(|name| (*name).to_owned()).collect();
+    // Who answers everything with an error loses every request, and no probe was asked for.
+    let answers_errors = matches!(BINARIES[script.binary], Some(BinaryFault::Answers { .. }));
+    let judged = || JUDGED.iter().filter(move |&&name| !answers_errors || name != NO_ERRORS);
+    let unchecked = judged().skip(1).map(|name| ((*name).to_owned(), BECAUSE.to_owned())).collect();
+    let invariants = judged().map(|name| (*name).to_owned()).collect();
     let expect = Expect { invariants, unchecked, ..Expect::default() };
     let scenario = Scenario { expect, ..storm::scenario(script, trace.header.world) };
     let verdict = judge(&scenario, trace);

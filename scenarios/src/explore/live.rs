@@ -2,10 +2,10 @@
 
 use super::judge::wrong;
 use super::{Failure, Shrunk, Tally, World, shrink};
-use crate::live::{self, Isolation, LiveError, Setting, nginx};
+use crate::live::{self, Isolation, LiveError, Setting, nginx, storm};
 use crate::model::choice::Seeded;
 use crate::model::fault::{Blow, Fault};
-use crate::model::script::Script;
+use crate::model::script::{BINARIES, Script};
 use crate::mutant::Mutant;
 use crate::scenario::WorldKind;
 use crate::trace::Trace;
@@ -60,7 +60,10 @@ impl Live {
 
 impl World for Live {
     fn play(&self, seed: u64, tally: &mut Tally) -> Result<Option<Failure>, LiveError> {
-        let script = Script::draw(&mut Seeded::new(seed));
+        let mut script = Script::draw(&mut Seeded::new(seed));
+        if !storm::can_play(BINARIES[script.binary]) {
+            script.binary = 0;
+        }
         let trace = self.run(&script, seed)?;
         let why = wrong(&script, &trace);
         tally.take_live(&script, &trace, why.is_some());

@@ -9,7 +9,7 @@ use super::judge::wrong;
 use super::{Failure, Live};
 use crate::live::LiveError;
 use crate::model;
-use crate::model::script::{BINARIES, Script};
+use crate::model::script::Script;
 
 /// How often a smaller script is tried.
 const TRIES: usize = 3;
@@ -36,8 +36,7 @@ impl fmt::Display for Shrunk {
 }
 
 fn told(script: &Script, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let binary = BINARIES[script.binary].map_or_else(|| "sound".to_owned(), |fault| fault.to_string());
-    writeln!(f, "{} workers, the new binary is {binary}", script.workers)?;
+    writeln!(f, "{} workers, the new binary is {}", script.workers, script.new_binary())?;
     for (pause_ms, command) in &script.commands {
         writeln!(f, "after {pause_ms} ms   {command}")?;
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fake_nginx::fault::Fault as BinaryFault;
 use serde::Serialize;
 
 use crate::invariants::STRUCK;
+use crate::live::storm;
 use crate::model::fault::Fault;
 use crate::model::script::{BINARIES, Played, Script};
 use crate::trace::{Role, Trace, What};
@@ -38,7 +40,7 @@ pub struct Tally {
 }
 
 /// What a run must have counted, or it proved nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Demands {
     /// Of so many scripts one must have met each fault.
     pub scripts_per_fault: u64,
@@ -46,20 +48,24 @@ pub struct Demands {
     pub winch_percent: u64,
     /// The median of choices.
     pub choices: u32,
+    /// True for each of [`BINARIES`] that must have come.
+    pub wants_binary: fn(Option<BinaryFault>) -> bool,
 }
 
 impl Demands {
     /// Of the model: a million scripts meet each fault at least a thousand times.
-    pub const MODEL: Self = Self { scripts_per_fault: 1_000, winch_percent: 50, choices: 60 };
+    pub const MODEL: Self =
+        Self { scripts_per_fault: 1_000, winch_percent: 50, choices: 60, wants_binary: |_| true };
     /// Of a live world, which plays hundreds.
-    pub const LIVE: Self = Self { scripts_per_fault: 400, winch_percent: 50, choices: 0 };
+    pub const LIVE: Self =
+        Self { scripts_per_fault: 400, winch_percent: 50, choices: 0, wants_binary: storm::can_play };
 }
 
 impl Tally {
     /// Counts a script of the model.
     pub fn take(&mut self, played: &Played) {
         self.scripts += 1;
-        if played.counts.new_masters > 0 {
+        if played.counts.new_masters > 0 || is_refused(&played.script) {
             count(&mut self.binaries, &binary(played.script.binary));
         }
         self.reached_winch += u64::from(played.counts.winches > 0);
@@ -106,7 +112,7 @@ impl Tally {
             self.claim(None);
         }
         self.reached_winch += u64::from(has_reached);
-        if has_new_master {
+        if has_new_master || is_refused(script) {
             count(&mut self.binaries, &binary(script.binary));
         }
     }
@@ -165,7 +171,8 @@ impl Tally {
                 missing.push(format!("{name} struck {struck} times, and should {wanted} times"));
             }
         }
-        for kind in 0..BINARIES.len() {
+        let wants = |kind: &usize| (demands.wants_binary)(BINARIES[*kind]);
+        for kind in (0..BINARIES.len()).filter(wants) {
             let came = of(&self.binaries, &binary(kind));
             if came < wanted {
                 missing.push(format!("the new binary \"{}\" came {came} times", binary(kind)));
@@ -185,6 +192,11 @@ fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
         Some(count) => *count += 1,
         None => drop(counts.insert(name.to_owned(), 1)),
     }
+}
+
+/// True if its new binary never gets as far as a master.
+fn is_refused(script: &Script) -> bool {
+    matches!(BINARIES[script.binary], Some(BinaryFault::FailsTest { .. }))
 }
 
 /// What a kind of new binary is called.

@@ -149,15 +149,16 @@ fn asks_for_something(signal: &str) -> bool {
 fn in_sight(trace: &Trace, claimed: usize, promise: &Promise<'_>, excuses: &Excuses) -> Finding {
     let until_us = trace.events[claimed].at_us + SIGHT_MS * 1000;
     let mut state = State::at(trace, claimed);
-    let mut untrue = untrue(trace, &state, promise, excuses);
+    // What is told is what was wrong at the claim itself.
+    let mut why = untrue(trace, &state, promise, excuses);
     for event in trace.events.iter().skip(claimed + 1).take_while(|event| event.at_us <= until_us) {
-        if untrue.is_none() {
+        if why.is_none() {
             break;
         }
         state.apply(event);
-        untrue = self::untrue(trace, &state, promise, excuses);
+        why = why.filter(|_| untrue(trace, &state, promise, excuses).is_some());
     }
-    match untrue {
+    match why {
         Some(why) => Finding::violated(trace, claimed, format!("claims {}, but {why}", promise.claim)),
         None if state.binary.is_none() => Finding::unchecked("nobody looked at the binary's file"),
         None => Finding::Held,
@@ -182,8 +183,15 @@ fn untrue(trace: &Trace, state: &State, promise: &Promise<'_>, excuses: &Excuses
     let is_other = |process: &&Process| {
         let is_of_other_release = !promise.is_of(header, process);
         let is_of_other_age = promise.is_same_release && process.generation != serving.generation;
-        // Workers of a master that was felled before this upgrade began are none of its business.
-        let is_older = process.role == Role::Worker && excuses.has_felled(process.parent, promise.began_us);
+        // Workers of a master that was felled before this upgrade began are none of its business, and those of a new
+        // one serve on while the decision is open.
+        let before_us = if promise.claim == Claim::Held { u64::MAX } else { promise.began_us };
+        // By its generation: who is seen only when its master is gone has another parent.
+        let is_its =
+            |master: &Process| master.role == Role::Master && master.generation == process.generation;
+        let mut masters = state.processes.values().filter(|master| is_its(master));
+        let is_older =
+            process.role == Role::Worker && masters.any(|master| excuses.has_felled(master.pid, before_us));
         process.is_alive() && (is_of_other_release || is_of_other_age) && !is_older
     };
     let mut others = state.processes.values().filter(is_other);

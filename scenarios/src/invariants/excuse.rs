@@ -89,7 +89,10 @@ impl Excuses {
                     }
                     Role::Master => Vec::new(),
                 };
-                if leaving.iter().any(|pid| state.processes.get(pid).is_some_and(|of| of.draining_us.is_none())) {
+                if leaving
+                    .iter()
+                    .any(|pid| state.processes.get(pid).is_some_and(|of| of.draining_us.is_none()))
+                {
                     since_us = since_us.or(Some(event.at_us));
                 }
                 if signal != "QUIT" {
@@ -103,13 +106,7 @@ impl Excuses {
     }
 
     /// True if somebody accepts who came after the blow, or somebody else and all is at rest.
-    fn is_replaced(
-        &self,
-        state: &State,
-        leavers: &BTreeMap<u32, &str>,
-        began_us: u64,
-        what: &What,
-    ) -> bool {
+    fn is_replaced(&self, state: &State, leavers: &BTreeMap<u32, &str>, began_us: u64, what: &What) -> bool {
         let stays = |worker: &super::Process| worker.is_serving() && !leavers.contains_key(&worker.parent);
         let is_well = |pid: &u32| !self.felled.contains(pid) && state.processes.get(pid).is_some_and(stays);
         if let What::Listening { pid, accepting: true, .. } = what {

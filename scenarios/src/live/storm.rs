@@ -22,6 +22,9 @@ const PAUSE_SHORTENED: u64 = 20;
 /// How long the new binary may take to be ready. Long enough for a fake on a busy machine, and shorter than the
 /// longest load ([`LOAD_MS_MAX`]), so that giving up is tried too.
 const READY_WITHIN: &str = "1s";
+/// How long workers may drain: longer than a slow answer takes on a busy machine, and short enough to see what becomes
+/// of those who do not go.
+const DRAIN_WITHIN: &str = "5s";
 /// The longest load of a new binary.
 const LOAD_MS_MAX: u64 = 2_000;
 /// What a slow answer takes: on the fake it is a whole number of seconds.
@@ -87,6 +90,15 @@ impl Storm {
     }
 }
 
+/// True if a live world can play a script with this new binary.
+///
+/// Whether those who end by themselves are excused only the model can compute, and a world with one that never ends
+/// never comes to rest.
+pub(crate) const fn can_play(binary: Option<BinaryFault>) -> bool {
+    use BinaryFault::{DiesAfter, HangsAtStart, NeverDrains, WorkersExitAfter};
+    !matches!(binary, Some(DiesAfter { .. } | HangsAtStart | NeverDrains | WorkersExitAfter { .. }))
+}
+
 /// A command in words, with durations that a test can wait for.
 pub(crate) fn words(command: &Command) -> Vec<String> {
     let soak = |soak_ms: u64| format!("{}ms", soak_ms / SHORTENED);
@@ -94,12 +106,16 @@ pub(crate) fn words(command: &Command) -> Vec<String> {
         Command::Upgrade(options) => {
             let mut words = vec!["upgrade".into(), "--soak".into(), soak(options.soak_ms)];
             words.extend(["--ready-within".into(), READY_WITHIN.into()]);
+            words.extend(["--drain-within".into(), DRAIN_WITHIN.into()]);
             words.extend(options.is_held.then(|| "--hold".into()));
             words
         }
         Command::Rollback(options) => {
             let soak = soak(options.soak_ms);
-            vec!["rollback".into(), "--soak".into(), soak, "--ready-within".into(), READY_WITHIN.into()]
+            let mut words = vec!["rollback".into(), "--soak".into(), soak];
+            words.extend(["--ready-within".into(), READY_WITHIN.into()]);
+            words.extend(["--drain-within".into(), DRAIN_WITHIN.into()]);
+            words
         }
         Command::Commit => vec!["commit".into()],
         Command::Recover => vec!["recover".into()],

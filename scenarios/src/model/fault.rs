@@ -90,6 +90,12 @@ impl Fault {
         matches!(self, Self::Blow(_, OldMaster | NewMaster))
     }
 
+    /// True if it ends a worker.
+    #[must_use]
+    pub const fn is_of_worker(self) -> bool {
+        matches!(self, Self::Blow(_, OldWorker | NewWorker))
+    }
+
     /// True if only a running command can be struck by it.
     #[must_use]
     pub const fn is_of_command(self) -> bool {

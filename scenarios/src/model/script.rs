@@ -14,8 +14,9 @@
 use std::sync::{Arc, LazyLock};
 
 use fake_nginx::fault::Fault as BinaryFault;
+use fake_nginx::machine::Signal;
 use fake_nginx::release::Version;
-use orchestrator::machine::{Outcome, Phase};
+use orchestrator::machine::{Options, Outcome, Phase};
 
 use super::choice::{About, Calm, Chooser, Name, Recorder, Who, number};
 use super::client::Clients;
@@ -35,6 +36,8 @@ const FAULTS_MAX: usize = 3;
 const COMMANDS_MAX: usize = 4;
 /// What a slow answer takes.
 const SLOW_MS: u64 = 500;
+/// How long workers may drain if the new ones never do.
+const DRAIN_MS: u64 = 10_000;
 /// Longer than anything that is waited for.
 const PATIENCE_MS: u64 = 600_000;
 /// Fresh connections, and requests of lasting clients, that a run may have.
@@ -45,14 +48,23 @@ const END_MS_MAX: u64 = 3_600_000;
 /// How often the last command is typed again.
 const RECOVERIES: usize = 3;
 
-/// What kind of binary comes.
-pub const BINARIES: [Option<BinaryFault>; 5] = [
+/// What kind of binary comes: every kind of fault but workers that are started again for ever, which never rest.
+pub const BINARIES: [Option<BinaryFault>; 14] = [
     None,
     Some(BinaryFault::ExitsAtStart { status: 1 }),
     Some(BinaryFault::LoadsThenFails { load_ms: 1_000, status: 1 }),
     Some(BinaryFault::LoadsThenServes { load_ms: 1_000 }),
     // Longer than the orchestrator waits.
     Some(BinaryFault::LoadsThenServes { load_ms: 100_000 }),
+    Some(BinaryFault::HangsAtStart),
+    Some(BinaryFault::FailsTest { status: 1 }),
+    Some(BinaryFault::DiesAfter { serve_ms: 1_000, status: 1 }),
+    Some(BinaryFault::LosesSignal { signal: Signal::Winch }),
+    Some(BinaryFault::LosesSignal { signal: Signal::Quit }),
+    Some(BinaryFault::WorkersExitAtStart { live_ms: 100, status: 2 }),
+    Some(BinaryFault::WorkersExitAfter { requests: 3, status: 1 }),
+    Some(BinaryFault::NeverDrains),
+    Some(BinaryFault::Answers { code: 503 }),
 ];
 
 /// What may go wrong. What strikes the orchestrator itself, and reloads, come twice as often as each way in which
@@ -183,8 +195,13 @@ impl Script {
     pub fn draw(chooser: &mut dyn Chooser) -> Self {
         let mut pick = |n| number(chooser, n, About::Script);
         let workers = WORKERS[pick(WORKERS.len())];
-        let binary = [0, 0, 0, 0, 0, 0, 1, 2, 3, 4][pick(10)];
+        // Half of all are sound.
+        let faulty = BINARIES.len() - 1;
+        let binary = (pick(2 * faulty) + 1).saturating_sub(faulty);
         let count = 1 + pick(COMMANDS_MAX);
+        // Who never drains is only ended by a limit, longer than any answer takes.
+        let drain_within_ms = (BINARIES[binary] == Some(BinaryFault::NeverDrains)).then_some(DRAIN_MS);
+        let options = |soak_ms, is_held| Options { drain_within_ms, ..options(soak_ms, is_held) };
         let commands = (0..count)
             .map(|nth| {
                 let pause_ms = [0, 50, 1_000][pick(3)];
@@ -202,6 +219,24 @@ impl Script {
             .collect();
         let faults = plan(chooser, &KINDS, FAULTS_MAX, FAULTS_WITHIN);
         Self { workers, binary, commands, faults }
+    }
+}
+
+impl Script {
+    /// What the new binary does wrong, in the words of a stamp.
+    #[must_use]
+    pub fn new_binary(&self) -> String {
+        BINARIES[self.binary].map_or_else(|| "sound".to_owned(), |fault| fault.to_string())
+    }
+
+    /// True if the new master ends by itself some time, which no command can know beforehand.
+    fn has_mortal_master(&self) -> bool {
+        matches!(BINARIES[self.binary], Some(BinaryFault::DiesAfter { .. }))
+    }
+
+    /// True if every new worker ends by itself again and again.
+    fn has_mortal_workers(&self) -> bool {
+        matches!(BINARIES[self.binary], Some(BinaryFault::WorkersExitAfter { .. }))
     }
 }
 
@@ -228,9 +263,9 @@ impl Play<'_> {
             let Some(command) = self.unfinished() else { break };
             self.command(&command, script)?;
         }
-        self.rest()?;
+        self.rest(script)?;
         if !self.is_wrong() {
-            self.judge_end();
+            self.judge_end(script);
         }
         Ok(())
     }
@@ -254,7 +289,7 @@ impl Play<'_> {
     fn command(&mut self, command: &Command, script: &Script) -> Result<(), Broken> {
         self.world.note(What::Moment { name: format!("typed: {command}") });
         let ended = carry_out(&mut self.world, command, self.mistakes.oldbin, None)?;
-        self.look_for_gaps();
+        self.look_for_gaps(script);
         let Ended::Said(said, plan) = ended else {
             self.claims.push(None);
             self.world.note(What::Moment { name: "it was killed".into() });
@@ -264,8 +299,10 @@ impl Play<'_> {
         self.world.note(What::Moment { name: format!("claimed: {} ({})", said.claim, said.words) });
         let is_excused = self.world.has_meddled_unseen();
         self.world.settle()?;
-        self.look_for_gaps();
-        if is_excused {
+        self.look_for_gaps(script);
+        let has_just_died =
+            script.has_mortal_workers() || script.has_mortal_master() && self.world.masters().count() < 2;
+        if is_excused || has_just_died || self.may_revive_worker(script) {
             return Ok(());
         }
         if let Some(lie) = plan.and_then(|plan| lie(&self.world, &plan, said.claim)) {
@@ -277,6 +314,13 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// True if a worker of a master that lost WINCH was told to go: it drains as if by WINCH, and comes back.
+    fn may_revive_worker(&self, script: &Script) -> bool {
+        let loses_winch = BinaryFault::LosesSignal { signal: Signal::Winch };
+        BINARIES[script.binary] == Some(loses_winch)
+            && self.world.counts.faults.iter().any(|fault| fault.is_of_worker())
+    }
+
     /// True if nothing went wrong that would excuse a command that gives up.
     fn needs_no_person(&self, script: &Script) -> bool {
         let faults = self.world.counts.faults.len() + usize::from(script.binary != 0);
@@ -286,27 +330,33 @@ impl Play<'_> {
             return faults < 2 && !entry.0.options.is_way_back;
         };
         let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
-        faults < 2 && (!has_killed_masters || self.world.has_master_that_stays())
+        let may_end = has_killed_masters || script.has_mortal_master();
+        faults < 2 && (!may_end || self.world.has_master_that_stays())
     }
 
     /// Everything that drains gets the time that it needs.
-    fn rest(&mut self) -> Result<(), Broken> {
+    fn rest(&mut self, script: &Script) -> Result<(), Broken> {
         self.world.stop_clients();
         let until_ms = self.world.now_ms() + 2 * SLOW_MS;
-        while !self.world.is_quiet() || self.world.now_ms() < until_ms {
+        let latest_ms = until_ms + PATIENCE_MS;
+        while !self.world.is_quiet() && self.world.now_ms() < latest_ms || self.world.now_ms() < until_ms {
             let until_ms = self.world.now_ms() + 2 * SLOW_MS;
             self.world.until_turn(Wish::Time(until_ms))?;
         }
-        self.look_for_gaps();
+        // Whoever is stuck may leave somebody who hangs to a person, and some workers never drain.
+        let may_stay = self.is_stuck() || BINARIES[script.binary] == Some(BinaryFault::NeverDrains);
+        if !self.world.is_quiet() && !may_stay {
+            self.is_found(|| "somebody never comes to rest".to_owned());
+        }
+        self.look_for_gaps(script);
         Ok(())
     }
 
-    fn judge_end(&mut self) {
-        let phase = self.world.state.journal.as_deref().map(|entry| entry.1.phase);
-        let is_stuck = matches!(phase, Some(Phase::Finished(Outcome::Stuck(_))));
+    fn judge_end(&mut self, script: &Script) {
         let masters = self.masters();
         let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
-        if is_stuck || (masters == 0 && has_killed_masters) {
+        let may_end = has_killed_masters || script.has_mortal_master();
+        if self.is_stuck() || (masters == 0 && may_end) {
             return;
         }
         if masters != 1 {
@@ -317,7 +367,8 @@ impl Play<'_> {
         // A master that the script ended before or after an upgrade leaves its workers to nobody.
         let is_left = |process: &Proc| {
             let master = kernel.master_of(process.actor.generation);
-            is_orphan(world, process) && !master.is_some_and(|master| world.was_struck(master))
+            let was_ended = master.is_some_and(|master| world.was_struck(master));
+            is_orphan(world, process) && !was_ended && !script.has_mortal_master()
         };
         let orphan = kernel.living().find(|process| is_left(process)).map(|orphan| orphan.actor);
         if let Some(orphan) = orphan {
@@ -328,11 +379,20 @@ impl Play<'_> {
         }
     }
 
+    fn is_stuck(&self) -> bool {
+        let phase = self.world.state.journal.as_deref().map(|entry| entry.1.phase);
+        matches!(phase, Some(Phase::Finished(Outcome::Stuck(_))))
+    }
+
     fn masters(&self) -> usize {
         self.world.state.kernel.living().filter(|process| process.actor.who == Who::Master).count()
     }
 
-    fn look_for_gaps(&mut self) {
+    fn look_for_gaps(&mut self, script: &Script) {
+        // These workers close connections, and leave for a while nobody, by themselves.
+        if script.has_mortal_workers() {
+            return;
+        }
         if let Some(gap) = self.world.first_gap().cloned() {
             self.is_found(|| {
                 format!(

@@ -34,7 +34,7 @@ pub struct Shrunk {
 impl fmt::Display for Shrunk {
     /// One fact per line, each as short as can be.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} workers, binary {}", self.script.workers, self.script.binary)?;
+        writeln!(f, "{} workers, the new binary is {}", self.script.workers, self.script.new_binary())?;
         for (pause_ms, command) in &self.script.commands {
             writeln!(f, "after {pause_ms} ms   {command}")?;
         }
