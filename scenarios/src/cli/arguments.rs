@@ -37,7 +37,7 @@ Exit codes:
    0  held: what once went wrong does not
    1  violated: the way there is told
    2  wrong usage, or a file that is no kept failure
-   3  unchecked: a fault never had anything to strike
+   3  unchecked: a fault never had anything to strike, or cannot be forced in that world
    4  not deterministic: two runs went two ways
   70  a bug in this program
 
@@ -100,7 +100,8 @@ pub(crate) enum Command {
     /// Play a kept failure again: what random scripts once found must hold now
     ///
     /// A kept failure is a story in a file: what was typed, what went wrong right before which step, and which steps
-    /// came in another order than usual. It is played twice in the model, and the two runs are compared.
+    /// came in another order than usual. It is played twice in the model, and the two runs are compared; on the fake,
+    /// where the kernel chooses too, it is played once.
     #[command(after_help = REPLAY_AFTER_HELP)]
     Replay(Replay),
     /// Measure upgrade and rollback: orchestrator, bare signals and nginx's own `make upgrade`, in turns
@@ -146,6 +147,9 @@ pub(crate) struct Run {
 pub(crate) struct Replay {
     /// Names of kept failures, or files that end in .kdl [default: all that are kept]
     pub(crate) regressions: Vec<String>,
+    /// Where to play
+    #[arg(long, value_enum, default_value_t = ReplayWorld::Model)]
+    pub(crate) world: ReplayWorld,
     /// Write the trace of every run into this folder, as JSON Lines
     #[arg(long, value_name = "FOLDER")]
     pub(crate) trace: Option<PathBuf>,
@@ -183,6 +187,15 @@ pub(crate) struct Explore {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A world in which something can be forced to happen at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayWorld {
+    /// In memory: every step comes as it came then
+    Model,
+    /// Linux, with fake-nginx: faults strike at their moments, all else takes its own course
+    Fake,
 }
 
 /// A world to explore.

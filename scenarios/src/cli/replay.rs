@@ -3,10 +3,14 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::arguments::ReplayWorld;
+use super::progress::Progress;
 use super::run::{read, write_trace};
 use super::{LabError, Screen, arguments};
+use crate::explore::{self, Live};
 use crate::model::script::Mistakes;
 use crate::regression::{self, Regression};
+use crate::scenario::WorldKind;
 use crate::{catalogue, mutant, report};
 
 /// Plays each, and tells; the exit code of the worst.
@@ -24,25 +28,38 @@ pub(super) fn replay(
         nginx: mutant::fake_defects(&arguments.mutant),
         oldbin: mutant::orchestrator_defects(&arguments.mutant),
     };
+    let progress = Progress::new(names.len());
     let mut worst = 0;
     for (index, name) in names.iter().enumerate() {
         let kept = load(name)?;
-        let mut replayed = regression::replay(&kept, mistakes);
+        progress.begin(name);
         let mutants: String = arguments.mutant.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
-        replayed.trace.header.replay = format!("oldbin-lab replay {name}{mutants}");
+        let (mut replayed, world) = match arguments.world {
+            ReplayWorld::Model => (regression::replay(&kept, mistakes), ""),
+            ReplayWorld::Fake => {
+                let fake = Live::new(WorldKind::Fake, arguments.mutant.clone());
+                (explore::replay(&fake, &kept)?, " --world fake")
+            }
+        };
+        replayed.trace.header.replay = format!("oldbin-lab replay {name}{world}{mutants}");
         if let Some(folder) = &arguments.trace {
             write_trace(folder, index, &replayed.trace)?;
         }
-        if arguments.json {
-            writeln!(out, "{}", report::replay_json(&kept, &replayed))?;
+        progress.done();
+        let told = if arguments.json {
+            report::replay_json(&kept, &replayed)
         } else {
-            writeln!(out, "{}", report::replay(&kept, &replayed, screen.in_colour))?;
-        }
+            report::replay(&kept, &replayed, screen.in_colour)
+        };
+        let mut written = Ok(());
+        progress.suspend(|| written = writeln!(out, "{told}"));
+        written?;
         // Violated is worse than a way that differs, and that worse than something unchecked.
         let rank = |code: u8| [0, 3, 4, 1].iter().position(|&known| known == code);
         let code = replayed.verdict.exit_code();
         worst = if rank(code) > rank(worst) { code } else { worst };
     }
+    progress.finish();
     Ok(worst)
 }
 

@@ -33,7 +33,8 @@ pub fn verdict(script: &Script, trace: &Trace) -> (Scenario, Verdict) {
     let unchecked = judged().skip(1).map(|name| ((*name).to_owned(), BECAUSE.to_owned())).collect();
     let invariants = judged().map(|name| (*name).to_owned()).collect();
     let expect = Expect { invariants, unchecked, ..Expect::default() };
-    let scenario = Scenario { expect, ..storm::scenario(script, trace.header.world) };
+    // Whether its faults struck is counted elsewhere.
+    let scenario = Scenario { expect, faults: Vec::new(), ..storm::scenario(script, trace.header.world) };
     let verdict = judge(&scenario, trace);
     (scenario, verdict)
 }

@@ -7,6 +7,7 @@
 mod judge;
 mod live;
 mod model;
+mod replay;
 mod shrink;
 mod tally;
 mod workers;
@@ -14,6 +15,7 @@ mod workers;
 pub use judge::{JUDGED, verdict, wrong};
 pub use live::Live;
 pub use model::Model;
+pub use replay::replay;
 pub use shrink::Shrunk;
 pub use tally::{Demands, Tally};
 pub use workers::{Run, Stop, explore};

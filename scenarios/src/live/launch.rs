@@ -35,9 +35,11 @@ pub(super) fn run(scenario: &Scenario, setting: &Setting) -> Result<Trace, LiveE
 
 /// Plays a random script.
 pub(super) fn play(script: &Script, setting: &Setting) -> Result<Trace, LiveError> {
-    let storm = Storm::of(script).map_err(LiveError::Unusable)?;
-    let order = order(&storm::scenario(script, setting.world), setting)?;
-    carry_out(&Order { storm: Some(storm), ..order }, setting)
+    let scenario = storm::scenario(script, setting.world);
+    if setting.world == WorldKind::Real && scenario.needs_moments() {
+        return Err(LiveError::Unusable("real nginx does not stop at a named moment".to_owned()));
+    }
+    carry_out(&Order { storm: Some(Storm::of(script)), ..order(&scenario, setting)? }, setting)
 }
 
 fn carry_out(order: &Order, setting: &Setting) -> Result<Trace, LiveError> {

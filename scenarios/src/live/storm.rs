@@ -7,10 +7,10 @@
 use fake_nginx::fault::Fault as BinaryFault;
 use serde::{Deserialize, Serialize};
 
-use crate::model::fault::When;
+use crate::model::fault::{Planned, When};
 use crate::model::operator::Command;
 use crate::model::script::{BINARIES, Script};
-use crate::scenario::{Expect, Load, Release, Scenario, WorldKind};
+use crate::scenario::{Expect, Load, Mishap, Release, Scenario, WorldKind, Wrong, elsewhere, is_forcible};
 
 /// Steps of the model that pass from one event to the next, about: a calm upgrade with two workers takes 250
 /// steps and shows 40 events.
@@ -64,11 +64,8 @@ pub(crate) struct Strike {
 }
 
 impl Storm {
-    /// Translates a script.
-    ///
-    /// # Errors
-    /// One sentence, for a fault at a named step: no agent can tell when that is.
-    pub(crate) fn of(script: &Script) -> Result<Self, String> {
+    /// Translates a script; a fault at a named step is a [`mishap`].
+    pub(crate) fn of(script: &Script) -> Self {
         let commands = script
             .commands
             .iter()
@@ -77,17 +74,26 @@ impl Storm {
         let strikes = script
             .faults
             .iter()
-            .map(|planned| match planned.when {
-                When::Step(step) => Ok(Strike {
+            .filter_map(|planned| match planned.when {
+                When::Step(step) => Some(Strike {
                     event: step / STEPS_PER_EVENT,
                     fault: planned.fault.name().to_owned(),
                     which: planned.which,
                 }),
-                When::Before(name, nth) => Err(format!("nobody sees {name} #{nth} in a live world")),
+                When::Before(..) => None,
             })
-            .collect::<Result<_, String>>()?;
-        Ok(Self { commands, strikes })
+            .collect();
+        Self { commands, strikes }
     }
+}
+
+/// A fault at a named step, where a process stops there. `None` for other steps, and for what nobody can do to a
+/// process from outside.
+pub(crate) fn mishap(planned: &Planned) -> Option<Mishap> {
+    let When::Before(name, nth) = planned.when else { return None };
+    let (fault, _) = elsewhere().find(|(_, fault)| *fault == planned.fault)?;
+    let what = Wrong::Elsewhere { fault: fault.to_owned(), which: planned.which + 1 };
+    is_forcible(name).then(|| Mishap { what, at: name.to_string(), nth })
 }
 
 /// True if a live world can play a script with this new binary.
@@ -140,7 +146,7 @@ pub(crate) fn scenario(script: &Script, world: WorldKind) -> Scenario {
         source: None,
         old: release("1.22.1", None),
         new: release("1.26.3", BINARIES[script.binary]),
-        faults: Vec::new(),
+        faults: script.faults.iter().filter_map(mishap).collect(),
         acts: Vec::new(),
         load: Load { fresh_per_second: 150, kept: 2, slow, slow_ms, patience_ms: PATIENCE_MS },
         expect: Expect::default(),

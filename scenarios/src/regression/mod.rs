@@ -9,6 +9,7 @@ mod play;
 mod write;
 
 pub use parse::parse;
+pub(crate) use play::unstruck;
 pub use play::{Replayed, Verdict, replay};
 
 use crate::model::Shrunk;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Regression;
 use crate::model::choice::Replay;
+use crate::model::fault::{Fault, Planned};
 use crate::model::script::{Mistakes, Played, Stages};
 use crate::scenario::WorldKind;
 use crate::trace::{Header, SCHEMA, Trace};
@@ -15,7 +16,7 @@ pub enum Verdict {
     Held,
     /// This did not.
     Violated(String),
-    /// A fault never struck, so that nothing was proved: this one.
+    /// A fault never struck, so that nothing was proved: which, and why.
     Unchecked(String),
     /// Played twice, it went two ways.
     NotDeterministic,
@@ -93,7 +94,12 @@ fn play(regression: &Regression, stages: &Stages) -> (Played, Vec<String>) {
 }
 
 fn first_unstruck(regression: &Regression, played: &Played) -> Option<String> {
-    let mut struck: Vec<_> = played.struck.iter().map(|planned| planned.fault).collect();
+    unstruck(regression, played.struck.iter().map(|planned| planned.fault)).map(ToString::to_string)
+}
+
+/// The first fault of a kept failure that is not among those that struck.
+pub(crate) fn unstruck(regression: &Regression, struck: impl Iterator<Item = Fault>) -> Option<&Planned> {
+    let mut struck: Vec<_> = struck.collect();
     let mut is_left = |fault| match struck.iter().position(|&known| known == fault) {
         Some(at) => {
             struck.remove(at);
@@ -101,5 +107,5 @@ fn first_unstruck(regression: &Regression, played: &Played) -> Option<String> {
         }
         None => true,
     };
-    regression.script.faults.iter().find(|planned| is_left(planned.fault)).map(ToString::to_string)
+    regression.script.faults.iter().find(|planned| is_left(planned.fault))
 }

@@ -69,9 +69,14 @@ pub fn replay(regression: &Regression, replayed: &Replayed, in_colour: bool) -> 
     lines.push(format!("then     {}", regression.wrong));
     if !replayed.missed.is_empty() {
         let (kept, missed) = (regression.deviations.len(), replayed.missed.len());
-        lines.push(format!(
-            "missed   {missed} of {kept} kept steps had no time: the code takes another way now"
-        ));
+        lines.push(match header.world {
+            WorldKind::Model => {
+                format!("missed   {missed} of {kept} kept steps had no time: the code takes another way now")
+            }
+            WorldKind::Fake | WorldKind::Real => {
+                format!("missed   {missed} kept steps: in which order processes take turns is not forced")
+            }
+        });
     }
     lines.push(format!("replay   {}", header.replay));
     let page = lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + "\n";

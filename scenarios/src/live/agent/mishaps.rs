@@ -9,6 +9,7 @@ use super::Stop;
 use super::control::{Control, Reached, Reporter};
 use super::reactor::Source;
 use super::world::World;
+use crate::invariants::STRUCK;
 use crate::model::choice::{Act, Name, Who};
 use crate::model::fault::{Blow, Fault, Whom};
 use crate::scenario::{Mishap, Until, Wrong, fault_named, is_forcible};
@@ -28,6 +29,8 @@ pub(super) struct Mishaps {
     /// The moments that it has in any case.
     told: BTreeSet<String>,
     has_begun: bool,
+    /// True for a random script, whose faults excuse what follows from them; a story says itself what holds.
+    pub(super) are_excuses: bool,
 }
 
 #[derive(Debug)]
@@ -188,7 +191,13 @@ impl World {
                 }
             };
             if has_struck {
-                self.observer.note(What::Moment { name: planned.mishap.moment() });
+                let name = match &planned.mishap.what {
+                    Wrong::Elsewhere { fault, .. } if self.mishaps.are_excuses => struck(fault),
+                    Wrong::Elsewhere { .. } | Wrong::Crash | Wrong::Exit { .. } | Wrong::Pause(_) => {
+                        planned.mishap.moment()
+                    }
+                };
+                self.observer.note(What::Moment { name });
             } else {
                 planned.is_overdue = true;
                 self.mishaps.planned.push(planned);
@@ -301,6 +310,12 @@ impl World {
         }
         sent
     }
+}
+
+/// How a random script's trace tells of a fault.
+fn struck(fault: &str) -> String {
+    let name = fault_named(fault).map_or_else(|| fault.to_owned(), |fault| fault.name().to_owned());
+    format!("{STRUCK}{name}")
 }
 
 /// True if this step of the subject needs room on the disk.

@@ -43,7 +43,9 @@ pub(super) fn run(order: &Order, user: Option<User>) -> Result<Trace, Stop> {
     let mut world = World::new(clock, paths, observer, order.scenario.deadline_ms * 1_000)?;
     if order.stops_at_moments() {
         let told: Vec<String> = order.scenario.told_moments().cloned().collect();
-        world.stop_at_moments(Mishaps::new(&order.scenario.faults, &told, order.tells_moments))?;
+        let mut mishaps = Mishaps::new(&order.scenario.faults, &told, order.tells_moments);
+        mishaps.are_excuses = order.storm.is_some();
+        world.stop_at_moments(mishaps)?;
     }
     let mut run = Run { order, world, port, load: None, act: None };
     let played = run.play();
