@@ -3,7 +3,8 @@
 use fake_nginx::fault::Fault as BinaryFault;
 
 use crate::live::storm;
-use crate::model::script::{BINARIES, Script};
+use crate::model::binaries::BINARIES;
+use crate::model::script::Script;
 use crate::scenario::{Expect, Scenario};
 use crate::trace::Trace;
 use crate::verdict::{Verdict, judge};

@@ -3,9 +3,10 @@
 use super::judge::wrong;
 use super::{Failure, Shrunk, Tally, World, shrink};
 use crate::live::{self, Isolation, LiveError, Setting, nginx, storm};
+use crate::model::binaries::BINARIES;
 use crate::model::choice::Seeded;
 use crate::model::fault::{Blow, Fault};
-use crate::model::script::{BINARIES, Script};
+use crate::model::script::Script;
 use crate::mutant::Mutant;
 use crate::scenario::WorldKind;
 use crate::trace::Trace;

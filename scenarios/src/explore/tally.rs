@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::invariants::STRUCK;
 use crate::live::storm;
+use crate::model::binaries::BINARIES;
 use crate::model::fault::Fault;
-use crate::model::script::{BINARIES, Played, Script};
+use crate::model::script::{Played, Script};
 use crate::trace::{Role, Trace, What};
 
 /// A handful of scripts is somebody who plays one again, and proves nothing about WINCH.

@@ -5,11 +5,13 @@
 //! after so many of them, never at a time.
 
 use fake_nginx::fault::Fault as BinaryFault;
+use fake_nginx::machine::Signal;
 use serde::{Deserialize, Serialize};
 
+use crate::model::binaries::BINARIES;
 use crate::model::fault::{Planned, When};
 use crate::model::operator::Command;
-use crate::model::script::{BINARIES, Script};
+use crate::model::script::Script;
 use crate::scenario::{Expect, Load, Mishap, Release, Scenario, WorldKind, Wrong, elsewhere, is_forcible};
 
 /// Steps of the model that pass from one event to the next, about: a calm upgrade with two workers takes 250
@@ -98,11 +100,14 @@ pub(crate) fn mishap(planned: &Planned) -> Option<Mishap> {
 
 /// True if a live world can play a script with this new binary.
 ///
-/// Whether those who end by themselves are excused only the model can compute, and a world with one that never ends
-/// never comes to rest.
+/// Whether those who end by themselves are excused only the model can compute; a world with one that never ends never
+/// comes to rest; and a lost WINCH costs ten seconds of real time.
 pub(crate) const fn can_play(binary: Option<BinaryFault>) -> bool {
-    use BinaryFault::{DiesAfter, HangsAtStart, NeverDrains, WorkersExitAfter};
-    !matches!(binary, Some(DiesAfter { .. } | HangsAtStart | NeverDrains | WorkersExitAfter { .. }))
+    use BinaryFault::{DiesAfter, HangsAtStart, LosesSignal, NeverDrains, WorkersExitAfter};
+    let takes_excuses = matches!(binary, Some(DiesAfter { .. } | WorkersExitAfter { .. }));
+    let never_rests = matches!(binary, Some(HangsAtStart | NeverDrains));
+    let is_slow = matches!(binary, Some(LosesSignal { signal: Signal::Winch }));
+    !takes_excuses && !never_rests && !is_slow
 }
 
 /// A command in words, with durations that a test can wait for.

@@ -5,6 +5,7 @@
 //! and the person at the keyboard. Whatever could go one way or another is asked of a [`choice::Chooser`], so
 //! the same answers give the same trace, byte for byte.
 
+pub mod binaries;
 pub mod choice;
 pub mod client;
 mod excuses;

@@ -13,11 +13,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use fake_nginx::fault::Fault as BinaryFault;
-use fake_nginx::machine::Signal;
+use fake_nginx::fault::Fault::NeverDrains;
 use fake_nginx::release::Version;
 use orchestrator::machine::{Options, Outcome, Phase};
 
+use super::binaries::BINARIES;
 use super::choice::{About, Calm, Chooser, Name, Recorder, Who, number};
 use super::client::Clients;
 use super::fault::{Fault, Planned, plan};
@@ -47,25 +47,6 @@ const LASTING: u8 = 6;
 const END_MS_MAX: u64 = 3_600_000;
 /// How often the last command is typed again.
 const RECOVERIES: usize = 3;
-
-/// What kind of binary comes: every kind of fault but workers that are started again for ever, which never rest.
-pub const BINARIES: [Option<BinaryFault>; 14] = [
-    None,
-    Some(BinaryFault::ExitsAtStart { status: 1 }),
-    Some(BinaryFault::LoadsThenFails { load_ms: 1_000, status: 1 }),
-    Some(BinaryFault::LoadsThenServes { load_ms: 1_000 }),
-    // Longer than the orchestrator waits.
-    Some(BinaryFault::LoadsThenServes { load_ms: 100_000 }),
-    Some(BinaryFault::HangsAtStart),
-    Some(BinaryFault::FailsTest { status: 1 }),
-    Some(BinaryFault::DiesAfter { serve_ms: 1_000, status: 1 }),
-    Some(BinaryFault::LosesSignal { signal: Signal::Winch }),
-    Some(BinaryFault::LosesSignal { signal: Signal::Quit }),
-    Some(BinaryFault::WorkersExitAtStart { live_ms: 100, status: 2 }),
-    Some(BinaryFault::WorkersExitAfter { requests: 3, status: 1 }),
-    Some(BinaryFault::NeverDrains),
-    Some(BinaryFault::Answers { code: 503 }),
-];
 
 /// What may go wrong. What strikes the orchestrator itself, and reloads, come twice as often as each way in which
 /// a process can be taken away.
@@ -200,7 +181,7 @@ impl Script {
         let binary = (pick(2 * faulty) + 1).saturating_sub(faulty);
         let count = 1 + pick(COMMANDS_MAX);
         // Who never drains is only ended by a limit, longer than any answer takes.
-        let drain_within_ms = (BINARIES[binary] == Some(BinaryFault::NeverDrains)).then_some(DRAIN_MS);
+        let drain_within_ms = (BINARIES[binary] == Some(NeverDrains)).then_some(DRAIN_MS);
         let options = |soak_ms, is_held| Options { drain_within_ms, ..options(soak_ms, is_held) };
         let commands = (0..count)
             .map(|nth| {
@@ -219,24 +200,6 @@ impl Script {
             .collect();
         let faults = plan(chooser, &KINDS, FAULTS_MAX, FAULTS_WITHIN);
         Self { workers, binary, commands, faults }
-    }
-}
-
-impl Script {
-    /// What the new binary does wrong, in the words of a stamp.
-    #[must_use]
-    pub fn new_binary(&self) -> String {
-        BINARIES[self.binary].map_or_else(|| "sound".to_owned(), |fault| fault.to_string())
-    }
-
-    /// True if the new master ends by itself some time, which no command can know beforehand.
-    fn has_mortal_master(&self) -> bool {
-        matches!(BINARIES[self.binary], Some(BinaryFault::DiesAfter { .. }))
-    }
-
-    /// True if every new worker ends by itself again and again.
-    fn has_mortal_workers(&self) -> bool {
-        matches!(BINARIES[self.binary], Some(BinaryFault::WorkersExitAfter { .. }))
     }
 }
 
@@ -316,9 +279,7 @@ impl Play<'_> {
 
     /// True if a worker of a master that lost WINCH was told to go: it drains as if by WINCH, and comes back.
     fn may_revive_worker(&self, script: &Script) -> bool {
-        let loses_winch = BinaryFault::LosesSignal { signal: Signal::Winch };
-        BINARIES[script.binary] == Some(loses_winch)
-            && self.world.counts.faults.iter().any(|fault| fault.is_of_worker())
+        script.loses_winch() && self.world.counts.faults.iter().any(|fault| fault.is_of_worker())
     }
 
     /// True if nothing went wrong that would excuse a command that gives up.
@@ -344,7 +305,7 @@ impl Play<'_> {
             self.world.until_turn(Wish::Time(until_ms))?;
         }
         // Whoever is stuck may leave somebody who hangs to a person, and some workers never drain.
-        let may_stay = self.is_stuck() || BINARIES[script.binary] == Some(BinaryFault::NeverDrains);
+        let may_stay = self.is_stuck() || script.never_drains();
         if !self.world.is_quiet() && !may_stay {
             self.is_found(|| "somebody never comes to rest".to_owned());
         }

@@ -2,10 +2,11 @@
 
 use super::Regression;
 use crate::format::{self, FormatError, Millis, Name, Node, Number, Once, Words, whole_help};
+use crate::model::binaries::BINARIES;
 use crate::model::choice::{self, Act, Deviation};
 use crate::model::fault::{Fault, Planned, When};
 use crate::model::operator::{self, Command};
-use crate::model::script::{BINARIES, Script, WORKERS};
+use crate::model::script::{Script, WORKERS};
 use crate::scenario::{self, words};
 
 const BLOCK: [&str; 8] = ["why", "source", "workers", "new", "type", "fault", "step", "wrong"];

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::binaries::BINARIES;
 use crate::model::choice::{Act, Actor, Name, Who};
 use crate::model::fault::{Fault, Planned, When};
 use crate::model::operator::{Command, options};
-use crate::model::script::{BINARIES, WORKERS};
+use crate::model::script::WORKERS;
 
 fn names() -> impl Strategy<Value = Name> {
     let actors = prop_oneof![

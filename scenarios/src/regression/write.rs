@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::Regression;
+use crate::model::binaries::BINARIES;
 use crate::model::fault::When;
-use crate::model::script::BINARIES;
 use crate::scenario::SCHEMA;
 
 impl fmt::Display for Regression {
