@@ -378,8 +378,8 @@ mod tests {
         insta::assert_snapshot!(table.lines().take(4).collect::<Vec<_>>().join("\n"), @r#"
         add_header                     honoured                 http, server, location
         client_header_timeout          honoured                 http, server
+        client_max_body_size           honoured                 http, server, location
         daemon                         honoured                 main
-        default_type                   honoured                 http, server, location
         "#);
         let json = printed("fake-nginx directives --json");
         assert_eq!(table.lines().count(), json.lines().count());

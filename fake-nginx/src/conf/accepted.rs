@@ -19,7 +19,6 @@ const ANY_NUMBER: usize = usize::MAX;
 /// Accepted without effect, by module.
 pub(super) static ACCEPTED: &[Directive] = &[
     // The core.
-    Directive::own("load_module", MAIN, 1, 1),
     Directive::one("lock_file", MAIN, Takes::Text),
     Directive::one("working_directory", MAIN, Takes::Text),
     Directive::one("timer_resolution", MAIN, Takes::Milliseconds),
@@ -68,7 +67,6 @@ pub(super) static ACCEPTED: &[Directive] = &[
     Directive::one("client_body_timeout", WEB, Takes::Milliseconds),
     Directive::one("client_body_buffer_size", WEB, Takes::Size),
     Directive::one("client_body_in_file_only", WEB, Takes::Text),
-    Directive::one("client_max_body_size", WEB, Takes::Offset),
     Directive::one("server_names_hash_max_size", HTTP, Takes::Number),
     Directive::one("server_names_hash_bucket_size", HTTP, Takes::Number),
     Directive::one("types_hash_max_size", WEB, Takes::Number),

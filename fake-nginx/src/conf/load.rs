@@ -258,6 +258,19 @@ mod tests {
         ] {
             assert_eq!(error(text), format!("[emerg] {expected}"), "{text}");
         }
+        assert_eq!(
+            error("load_module x.so;"),
+            "[emerg] dlopen() \"DIR/x.so\" failed (DIR/x.so: cannot open shared object file: No such file or \
+             directory) in DIR/n.conf:1"
+        );
+        assert_eq!(
+            error("load_module n.conf; events {}"),
+            "[emerg] dlopen() \"DIR/n.conf\" failed (DIR/n.conf: invalid ELF header) in DIR/n.conf:1"
+        );
+        assert_eq!(
+            error("events {}\nload_module x.so;"),
+            "[emerg] \"load_module\" directive is specified too late in DIR/n.conf:2"
+        );
         let missing = load(&from(Path::new("/nonexistent"))).unwrap_err().to_string();
         assert_eq!(missing, "[emerg] open() \"/nonexistent/n.conf\" failed (2: No such file or directory)");
     }
@@ -289,6 +302,29 @@ mod tests {
         );
         assert_eq!((conf.listens.len(), conf.servers[0].locations.len()), (2, 2));
         assert_eq!(conf.servers[0].locations[0].keepalive_timeout_ms, 65_000);
+    }
+
+    proptest::proptest! {
+        /// Directives of nginx with any words behind them, in any order and nesting: loaded or refused.
+        #[test]
+        fn any_directives_are_loaded_or_refused(
+            lines in proptest::collection::vec((any_directive(), ".{0,8}", 0..4_u8, 0..8_u8), 0..30)
+        ) {
+            let text: String = lines.iter().map(|(name, word, words, end)| {
+                let words = format!(" {word}").repeat(usize::from(*words));
+                format!("{name}{words}{}\n", ["; }", " {", ";", ";", ";", ";", " {", ";"][usize::from(*end)])
+            }).collect();
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("n.conf"), text).unwrap();
+            if let Err(error) = load(&from(folder.path())) {
+                proptest::prop_assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+
+    fn any_directive() -> impl proptest::strategy::Strategy<Value = &'static str> {
+        let known = crate::conf::directive::all().map(|directive| directive.name).collect::<Vec<_>>();
+        proptest::sample::select(known)
     }
 
     #[test]

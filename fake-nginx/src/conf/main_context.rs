@@ -5,16 +5,20 @@
 //! `src/core/nginx.c`, `ngx_log_set_log` in `src/core/ngx_log.c`, `ngx_event_init_conf` in
 //! `src/event/ngx_event.c`, nginx 1.18 to 1.30.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use nix::unistd::{Group, User as SystemUser};
 
-use super::read::{Fail, Reader, full_name};
+use super::read::{Fail, Reader, full_name, os_reason};
 use super::types::{ConfError, EnvEntry, ErrorLog, Level, Listen, LogTarget, Server, User};
 use super::value;
 
 /// The group that nginx's configure script finds on a system without the group `nobody`.
 const DEFAULT_GROUPS: [&str; 2] = ["nobody", "nogroup"];
+
+/// How a shared object begins.
+const ELF: &[u8; 4] = b"\x7fELF";
 
 /// What the main context said.
 #[derive(Debug, Default)]
@@ -55,6 +59,7 @@ impl Reader<'_> {
                 let log = error_log(arguments, &self.prefix())?;
                 self.main.error_logs.extend(log);
             }
+            "load_module" => self.load_module(&arguments[0])?,
             "user" if self.from.is_root => self.main.user = Some(user(arguments)?),
             "user" => self.warn(format!(
                 "the \"user\" directive makes sense only if the master process runs with super-user privileges, \
@@ -63,6 +68,29 @@ impl Reader<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A module that is there is taken for one that fits and does nothing.
+    fn load_module(&self, name: &str) -> Result<(), Fail> {
+        if self.main.has_events {
+            return Err(Fail::Word("is specified too late"));
+        }
+        let path = full_name(&self.prefix(), name);
+        let reason = |error: &std::io::Error| {
+            let text = os_reason(error);
+            text.split_once(": ").map_or(text.clone(), |(_, why)| why.to_owned())
+        };
+        let mut begin = [0; ELF.len()];
+        let why = match std::fs::File::open(&path).map(|mut file| file.read_exact(&mut begin)) {
+            Err(error) => format!("cannot open shared object file: {}", reason(&error)),
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                "file too short".to_owned()
+            }
+            Ok(Err(error)) => format!("cannot read file data: {}", reason(&error)),
+            Ok(Ok(())) if begin != *ELF => "invalid ELF header".to_owned(),
+            Ok(Ok(())) => return Ok(()),
+        };
+        Err(Fail::Said(format!("dlopen() \"{path}\" failed ({path}: {why})")))
     }
 
     fn worker_processes(&self, text: &str) -> Result<u16, Fail> {

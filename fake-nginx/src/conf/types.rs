@@ -285,6 +285,8 @@ pub struct Location {
     pub headers: Vec<(String, Template, bool)>,
     /// `limit_rate`, bytes per second; 0 is no limit.
     pub limit_rate: u64,
+    /// `client_max_body_size`, bytes; 0 is no limit.
+    pub client_max_body_size: u64,
     /// `keepalive_timeout`; 0 turns keep-alive off.
     pub keepalive_timeout_ms: u64,
     /// The second argument of `keepalive_timeout`, for the header `Keep-Alive`.

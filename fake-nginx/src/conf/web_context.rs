@@ -53,6 +53,7 @@ impl Reader<'_> {
             "default_type" => settings.default_type = Some(first.to_owned()),
             "add_header" => settings.headers.push(add_header(arguments)?),
             "limit_rate" => settings.limit_rate = Some(number),
+            "client_max_body_size" => settings.client_max_body_size = Some(number),
             "keepalive_requests" => settings.keepalive_requests = Some(number),
             "keepalive_min_timeout" => settings.keepalive_min_timeout_ms = Some(number),
             "client_header_timeout" => settings.client_header_timeout_ms = Some(number),

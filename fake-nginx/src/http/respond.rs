@@ -59,6 +59,12 @@ pub fn respond(conf: &Conf, listen: usize, request: &Request, context: &Context)
         Some(_) => &server.root,
         None => route::location(&server.locations, &target.path).unwrap_or(&server.root),
     };
+    // `ngx_http_core_find_config_phase` asks for the size once a location is found.
+    let is_too_large = matches!(request.body, Body::Length(length)
+        if server.root.answer.is_none() && place.client_max_body_size > 0 && length > place.client_max_body_size);
+    if is_too_large {
+        return assemble(place, &scope, special(413, place, &scope));
+    }
     match content(place, &scope) {
         Some(content) => assemble(place, &scope, content),
         None => silence(place.answer.as_ref().map_or(444, |answer| answer.status)),
@@ -106,6 +112,7 @@ fn silence(status: u16) -> Answer {
         limit_rate: None,
         keep_alive: false,
         keepalive_timeout_ms: 0,
+        keepalive_min_timeout_ms: 0,
         status,
     }
 }
@@ -225,6 +232,7 @@ fn assemble(place: &Location, scope: &Scope<'_>, content: Content) -> Answer {
         limit_rate: (place.limit_rate > 0).then_some(place.limit_rate),
         keep_alive: keeps_alive && !context.is_draining,
         keepalive_timeout_ms: place.keepalive_timeout_ms,
+        keepalive_min_timeout_ms: place.keepalive_min_timeout_ms,
         status: content.status,
     }
 }
@@ -275,6 +283,10 @@ mod tests {
     use crate::stamp::Stamp;
 
     fn answer(version: Version, location: &str, is_draining: bool) -> Answer {
+        answer_to(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", version, location, is_draining)
+    }
+
+    fn answer_to(request: &[u8], version: Version, location: &str, is_draining: bool) -> Answer {
         let folder = tempfile::tempdir().unwrap();
         let text =
             format!("events {{}} http {{ server {{ listen 127.0.0.1:1; location / {{ {location} }} }} }}");
@@ -282,9 +294,7 @@ mod tests {
         let from = LoadFrom::new(&Stamp::new(version), &Options::default(), false, 1);
         let from = LoadFrom { conf: folder.path().join("n.conf"), ..from };
         let conf = load(&from).unwrap().0;
-        let Parsed::Request(request, _) = parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") else {
-            panic!("no request")
-        };
+        let Parsed::Request(request, _) = parse(request) else { panic!("no request") };
         let context = Context {
             pid: 7,
             profile: Profile::of(version),
@@ -321,6 +331,21 @@ mod tests {
         assert_eq!(&answer.bytes[answer.head_len..], b"7 1.26.3");
         assert_eq!((answer.limit_rate, answer.keepalive_timeout_ms), (Some(2048), 3000));
         assert!(answer.keep_alive && says(&answer, "Date: Thu, 01 Jan 1970 00:00:00 GMT"));
+    }
+
+    #[test]
+    fn a_body_beyond_the_limit_is_refused_and_the_connection_closed() {
+        let post = |limit: &str, length: u32| {
+            let request = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+            let location = format!("{limit} return 200 x;");
+            let answer = answer_to(request.as_bytes(), Version::new(1, 26, 3), &location, false);
+            (answer.status, answer.keep_alive)
+        };
+        assert_eq!(post("client_max_body_size 10;", 10), (200, true));
+        assert_eq!(post("client_max_body_size 10;", 11), (413, false));
+        assert_eq!(post("client_max_body_size 0;", 2_000_000_000), (200, true));
+        assert_eq!(post("", 1_048_576), (200, true));
+        assert_eq!(post("", 1_048_577), (413, false));
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub struct Answer {
     pub keep_alive: bool,
     /// How long to wait for it.
     pub keepalive_timeout_ms: u64,
+    /// `keepalive_min_timeout` of the location.
+    pub keepalive_min_timeout_ms: u64,
     /// The status.
     pub status: u16,
 }

@@ -52,6 +52,8 @@ pub struct Answer {
     pub keep_alive: bool,
     /// How long to wait for it.
     pub keepalive_timeout_ms: u64,
+    /// How long it is not idle yet; 0 is none.
+    pub keepalive_min_timeout_ms: u64,
     /// Whether something was received behind the request, or its body is not there yet.
     pub has_unread: bool,
 }

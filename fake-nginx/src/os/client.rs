@@ -117,6 +117,7 @@ impl Client {
             limit_rate: answer.limit_rate.unwrap_or(0),
             keep_alive: answer.keep_alive,
             keepalive_timeout_ms: answer.keepalive_timeout_ms,
+            keepalive_min_timeout_ms: answer.keepalive_min_timeout_ms,
             has_unread: self.body_left > 0 || !self.buffer.is_empty(),
         }
     }

@@ -29,6 +29,10 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ),
     ("worker_shutdown_timeout_cuts_a_response_short", worker_shutdown_timeout_cuts_a_response_short),
     ("an_idle_connection_is_closed_when_a_drain_begins", an_idle_connection_is_closed_when_a_drain_begins),
+    (
+        "a_connection_answered_within_keepalive_min_timeout_is_not_idle",
+        a_connection_answered_within_keepalive_min_timeout_is_not_idle,
+    ),
     ("pipelined_requests_are_answered_in_their_order", pipelined_requests_are_answered_in_their_order),
     ("usr1_moves_all_logs_to_the_new_file", usr1_moves_all_logs_to_the_new_file),
     ("a_second_nginx_gives_up_after_five_binds", a_second_nginx_gives_up_after_five_binds),
@@ -231,6 +235,25 @@ fn an_idle_connection_is_closed_when_a_drain_begins() {
     let mut answer = String::new();
     silent.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("Connection: close") && answer.ends_with("one"), "{answer}");
+    stage.gone(master);
+}
+
+fn a_connection_answered_within_keepalive_min_timeout_is_not_idle() {
+    let stage = Stage::new(&release("1.27.4"));
+    stage.configure("", "keepalive_min_timeout 30s; return 200 \"one\";");
+    let master = stage.start();
+    let mut kept = stage.connect();
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut head = [0; 15];
+    kept.read_exact(&mut head).unwrap();
+
+    stage.signal(master, Signal::QUIT);
+    wait_for("both workers", || (stage.log().matches("gracefully shutting down").count() == 2).then_some(()));
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut rest = String::new();
+    kept.read_to_string(&mut rest).unwrap();
+
+    assert!(rest.contains("Connection: close") && rest.ends_with("one"), "{rest}");
     stage.gone(master);
 }
 

@@ -29,6 +29,8 @@ pub enum Phase {
         /// Whether `limit_rate` holds it back.
         delayed: bool,
     },
+    /// Between requests, and answered less than `keepalive_min_timeout` ago: a graceful shutdown waits for it.
+    Kept,
     /// Between requests. A graceful shutdown closes it at once.
     Idle,
     /// The answer is out, and what the client still sends is thrown away.
@@ -89,6 +91,7 @@ impl Connection {
                 limit_rate: 0,
                 keep_alive: false,
                 keepalive_timeout_ms: 0,
+                keepalive_min_timeout_ms: 0,
                 has_unread: false,
             },
             sent: 0,
@@ -118,8 +121,14 @@ mod tests {
 
     fn connection(limit_rate: u64, sent: u64) -> Connection {
         let mut connection = Connection::new(0, 1, Fd(9), 0);
-        connection.answer =
-            Answer { length: 5000, limit_rate, keep_alive: true, keepalive_timeout_ms: 1, has_unread: false };
+        connection.answer = Answer {
+            length: 5000,
+            limit_rate,
+            keep_alive: true,
+            keepalive_timeout_ms: 1,
+            keepalive_min_timeout_ms: 0,
+            has_unread: false,
+        };
         connection.sent = sent;
         connection.start_ms = 10_900;
         connection

@@ -11,7 +11,7 @@ use super::shutdown::Leave;
 use super::{Step, Worker, unanswered};
 use crate::fault::Fault;
 use crate::machine::effect::{Conn, Effect};
-use crate::machine::reply::{Parsed, Received, Reply, Sent};
+use crate::machine::reply::{Answer, Parsed, Received, Reply, Sent};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Act {
@@ -79,7 +79,7 @@ impl Worker {
         let Some(connection) = self.connection(conn) else { return self.to(Step::Ready) };
         let is_writable = connection.is_writable;
         match connection.phase {
-            Phase::Header | Phase::Idle => self.then(conn, Act::Receive),
+            Phase::Header | Phase::Kept | Phase::Idle => self.then(conn, Act::Receive),
             Phase::Sending { .. } if readable => self.act(conn, Act::Peeked, Effect::Peek(conn)),
             Phase::Sending { delayed: false } if is_writable => self.then(conn, Act::Send),
             Phase::Sending { .. } => self.to(Step::Ready),
@@ -88,8 +88,15 @@ impl Worker {
     }
 
     fn timed_out(&mut self, conn: Conn) -> Option<Effect> {
-        let now_ms = self.now_ms;
+        let (now_ms, is_exiting) = (self.now_ms, self.is_exiting);
         let Some(connection) = self.connection(conn) else { return self.to(Step::Ready) };
+        let Answer { keepalive_timeout_ms, keepalive_min_timeout_ms, .. } = connection.answer;
+        let rest_ms = keepalive_timeout_ms.saturating_sub(keepalive_min_timeout_ms);
+        if connection.phase == Phase::Kept && rest_ms > 0 && !is_exiting {
+            connection.phase = Phase::Idle;
+            connection.deadline_ms = now_ms + rest_ms;
+            return self.to(Step::Ready);
+        }
         if connection.phase != (Phase::Sending { delayed: true }) {
             return self.close(conn);
         }
@@ -120,7 +127,7 @@ impl Worker {
             }
             Received::Bytes { more } => connection.is_readable = more || connection.has_finished,
         }
-        if connection.phase == Phase::Idle {
+        if matches!(connection.phase, Phase::Kept | Phase::Idle) {
             connection.phase = Phase::Header;
             connection.deadline_ms = now_ms + timeout_ms;
         }
@@ -217,8 +224,11 @@ impl Worker {
         match parsed {
             Parsed::Whole | Parsed::Bad => return self.respond(conn),
             Parsed::Empty => {
-                connection.phase = Phase::Idle;
-                connection.deadline_ms = now_ms + connection.answer.keepalive_timeout_ms;
+                let Answer { keepalive_timeout_ms, keepalive_min_timeout_ms, .. } = connection.answer;
+                connection.phase = if keepalive_min_timeout_ms > 0 { Phase::Kept } else { Phase::Idle };
+                let is_cut = keepalive_min_timeout_ms > 0 && keepalive_min_timeout_ms < keepalive_timeout_ms;
+                let wait_ms = if is_cut { keepalive_min_timeout_ms } else { keepalive_timeout_ms };
+                connection.deadline_ms = now_ms + wait_ms;
             }
             Parsed::Partial => {
                 connection.phase = Phase::Header;

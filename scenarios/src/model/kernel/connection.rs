@@ -203,6 +203,7 @@ impl Kernel {
                 && requests < KEEPALIVE_REQUESTS
                 && !(is_draining && profile.closes_while_draining),
             keepalive_timeout_ms: KEEPALIVE_TIMEOUT_MS,
+            keepalive_min_timeout_ms: 0,
             has_unread: connection.buffer > 0,
         }
     }
