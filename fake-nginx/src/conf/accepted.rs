@@ -20,7 +20,6 @@ const ANY_NUMBER: usize = usize::MAX;
 pub(super) static ACCEPTED: &[Directive] = &[
     // The core.
     Directive::one("lock_file", MAIN, Takes::Text),
-    Directive::one("working_directory", MAIN, Takes::Text),
     Directive::one("timer_resolution", MAIN, Takes::Milliseconds),
     Directive::one("worker_priority", MAIN, Takes::Text),
     Directive::one("worker_cpu_affinity", MAIN, Takes::Text).many(1, ANY_NUMBER),

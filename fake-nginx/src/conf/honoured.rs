@@ -24,6 +24,7 @@ pub(super) static HONOURED: &[Directive] = &[
     Directive::own("load_module", MAIN, 1, 1).honoured(),
     Directive::one("user", MAIN, Takes::Text).many(1, 2).honoured(),
     Directive::one("worker_processes", MAIN, Takes::Text).honoured(),
+    Directive::one("working_directory", MAIN, Takes::Text).honoured(),
     Directive::one("worker_shutdown_timeout", MAIN, Takes::Milliseconds).honoured(),
     Directive::block("events", MAIN, 0, 0).honoured(),
     Directive::block("http", MAIN, 0, 0).honoured(),

@@ -101,6 +101,7 @@ pub fn load(from: &LoadFrom) -> Result<(Conf, Vec<Warning>), ConfError> {
         error_logs,
         user: main.user,
         worker_processes: main.worker_processes.unwrap_or(1),
+        working_directory: main.working_directory.map(Into::into),
         worker_shutdown_timeout_ms: main.worker_shutdown_timeout_ms.filter(|&timeout_ms| timeout_ms > 0),
         worker_connections: main.worker_connections.unwrap_or(512),
         env: main.env,

@@ -32,6 +32,7 @@ pub(super) struct Main {
     pub(super) user: Option<User>,
     pub(super) worker_processes: Option<u16>,
     pub(super) worker_shutdown_timeout_ms: Option<u64>,
+    pub(super) working_directory: Option<String>,
     pub(super) worker_connections: Option<u32>,
     pub(super) env: Vec<EnvEntry>,
     pub(super) has_events: bool,
@@ -51,6 +52,7 @@ impl Reader<'_> {
             "daemon" => self.main.daemon = Some(number == 1),
             "master_process" => self.main.master_process = Some(number == 1),
             "pid" => self.main.pid = Some(arguments[0].clone()),
+            "working_directory" => self.main.working_directory = Some(arguments[0].clone()),
             "worker_shutdown_timeout" => self.main.worker_shutdown_timeout_ms = Some(number),
             "worker_processes" => self.main.worker_processes = Some(self.worker_processes(&arguments[0])?),
             "env" => self.main.env.push(env(&arguments[0])),
@@ -108,19 +110,23 @@ impl Reader<'_> {
 
     /// What holds once all was read: the unprivileged user, and room for the listening sockets.
     pub(super) fn finish_main(&mut self) -> Result<(), ConfError> {
+        self.check_main().map_err(|text| ConfError { is_syntax_ok: true, ..self.error(Level::Emerg, text) })
+    }
+
+    /// What is wrong although every directive is right (`ngx_core_module_init_conf`, `ngx_event_init_conf`).
+    fn check_main(&mut self) -> Result<(), String> {
         if self.from.is_root && self.main.user.is_none() {
-            let user = default_user().map_err(|text| self.error(Level::Emerg, text))?;
-            self.main.user = Some(user);
+            self.main.user = Some(default_user()?);
         }
         if !self.main.has_events {
-            return Err(self.error(Level::Emerg, "no \"events\" section in configuration".to_owned()));
+            return Err("no \"events\" section in configuration".to_owned());
         }
         let connections = *self.main.worker_connections.get_or_insert(512) as usize;
         let sockets = self.main.listens.len();
         if connections < sockets + 1 {
-            let text =
-                format!("{connections} worker_connections are not enough for {sockets} listening sockets");
-            return Err(self.error(Level::Emerg, text));
+            return Err(format!(
+                "{connections} worker_connections are not enough for {sockets} listening sockets"
+            ));
         }
         Ok(())
     }

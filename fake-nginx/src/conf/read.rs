@@ -82,7 +82,8 @@ impl<'a> Reader<'a> {
 
     /// The error that ends the loading.
     pub(super) fn error(&mut self, level: Level, text: String) -> ConfError {
-        ConfError { warnings: std::mem::take(&mut self.warnings), message: Message { level, text } }
+        let warnings = std::mem::take(&mut self.warnings);
+        ConfError { warnings, message: Message { level, text }, is_syntax_ok: false }
     }
 
     pub(super) fn warn(&mut self, text: String) {

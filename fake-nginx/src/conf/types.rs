@@ -89,6 +89,8 @@ pub struct ConfError {
     pub warnings: Vec<Warning>,
     /// The line that ended it.
     pub message: Message,
+    /// Every directive is right: `-t` says so before this line.
+    pub is_syntax_ok: bool,
 }
 
 /// A configuration.
@@ -106,6 +108,8 @@ pub struct Conf {
     pub user: Option<User>,
     /// `worker_processes`; `auto` is the number of cores.
     pub worker_processes: u16,
+    /// `working_directory`
+    pub working_directory: Option<PathBuf>,
     /// `worker_shutdown_timeout`
     pub worker_shutdown_timeout_ms: Option<u64>,
     /// `worker_connections`

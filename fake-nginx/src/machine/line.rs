@@ -146,7 +146,7 @@ pub enum Line {
     Exiting,
     Exit,
     Aborting,
-    WorkerFailed { call: TextId, errno: Errno },
+    WorkerFailed { level: Level, call: TextId, errno: Errno },
     OpenSocketLeft { number: u32, fd: Fd, slot: u16 },
 }
 
@@ -155,15 +155,14 @@ impl Line {
     #[must_use]
     pub const fn level(self) -> Level {
         match self {
-            Self::Said { level, .. } => level,
+            Self::Said { level, .. } | Self::WorkerFailed { level, .. } => level,
             Self::InvalidInherited { .. }
             | Self::OpenFailed { .. }
             | Self::PidOpenFailed { .. }
             | Self::SocketFailed { .. }
             | Self::StillCouldNotBind
             | Self::CloseSocketFailed { .. }
-            | Self::UnlinkSocketFailed { .. }
-            | Self::WorkerFailed { .. } => Level::Emerg,
+            | Self::UnlinkSocketFailed { .. } => Level::Emerg,
             Self::CouldNotOpenLog { .. }
             | Self::ForkFailed { .. }
             | Self::ChannelFailed { .. }
@@ -372,7 +371,7 @@ impl fmt::Display for Shown<'_> {
             Line::Exiting => f.write_str("exiting"),
             Line::Exit => f.write_str("exit"),
             Line::Aborting => f.write_str("aborting"),
-            Line::WorkerFailed { call, errno } => write!(f, "{} failed {errno}", names.text_of(call)),
+            Line::WorkerFailed { call, errno, .. } => write!(f, "{} failed {errno}", names.text_of(call)),
             Line::OpenSocketLeft { number, fd, slot } => {
                 write!(f, "*{number} open socket #{} left in connection {slot}", fd.0)
             }

@@ -4,6 +4,7 @@
 //! Times are milliseconds and end in `_ms`; they count from any fixed point that lies on a whole second of the
 //! wall clock.
 
+use crate::conf::Level;
 use smallvec::SmallVec;
 
 use super::cycle::{Cycle, Fd};
@@ -130,6 +131,8 @@ pub struct ConfRead {
     pub said: SmallVec<[Line; 1]>,
     /// The configuration.
     pub cycle: Option<Cycle>,
+    /// Every directive is right, whatever else is not.
+    pub is_syntax_ok: bool,
 }
 
 /// What the world answers.
@@ -146,7 +149,7 @@ pub enum Reply {
     /// It failed in this call of a socket.
     SocketFailed(SocketCall, Errno),
     /// It failed in the call with this name.
-    CallFailed(TextId, Errno),
+    CallFailed(Level, TextId, Errno),
     /// A process number.
     Pid(Pid),
     /// To the parent: the child.

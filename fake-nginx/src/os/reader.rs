@@ -49,14 +49,14 @@ impl Reader {
         match conf::load(&self.from) {
             Err(error) => {
                 let said = error.warnings.iter().chain([&error.message]).map(&mut line).collect();
-                ConfRead { said, cycle: None }
+                ConfRead { said, cycle: None, is_syntax_ok: error.is_syntax_ok }
             }
             Ok((conf, warnings)) => {
                 let said = warnings.iter().map(&mut line).collect();
                 let id = ConfId(u16::try_from(self.confs.len()).expect("fewer than 65536 reloads"));
                 let cycle = Some(cycle(&conf, id, names));
                 self.confs.push(Rc::new(conf));
-                ConfRead { said, cycle }
+                ConfRead { said, cycle, is_syntax_ok: true }
             }
         }
     }

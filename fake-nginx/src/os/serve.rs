@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::worker::WorkerSockets;
 use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::{clock, process};
+use crate::conf::Level;
 use crate::fault::Fault;
 use crate::http::Context;
 use crate::machine::{ConfId, Conn, Effect, Fd, Reply, Slot};
@@ -89,10 +90,18 @@ impl World {
     }
 
     pub(super) fn become_user(&mut self, conf: ConfId) -> Reply {
-        let user = self.reader.conf(conf).user.clone().filter(|_| Uid::effective().is_root());
-        match user.map_or(Ok(()), |user| process::become_user(&user)) {
+        let conf = self.reader.conf(conf).clone();
+        let user = conf.user.as_ref().filter(|_| Uid::effective().is_root());
+        if let Err((call, error)) = user.map_or(Ok(()), process::become_user) {
+            return Reply::CallFailed(Level::Emerg, self.names.text(&call), errno(error as i32));
+        }
+        let Some(folder) = &conf.working_directory else { return Reply::Done };
+        match nix::unistd::chdir(folder) {
             Ok(()) => Reply::Done,
-            Err((call, error)) => Reply::CallFailed(self.names.text(&call), errno(error as i32)),
+            Err(error) => {
+                let call = format!("chdir(\"{}\")", folder.display());
+                Reply::CallFailed(Level::Alert, self.names.text(&call), errno(error as i32))
+            }
         }
     }
 
@@ -110,7 +119,7 @@ impl World {
     fn called(&mut self, call: &str, outcome: rustix::io::Result<()>) -> Reply {
         match outcome {
             Ok(()) => Reply::Done,
-            Err(error) => Reply::CallFailed(self.names.text(call), rustix_errno(error)),
+            Err(error) => Reply::CallFailed(Level::Emerg, self.names.text(call), rustix_errno(error)),
         }
     }
 }

@@ -30,6 +30,11 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("worker_shutdown_timeout_cuts_a_response_short", worker_shutdown_timeout_cuts_a_response_short),
     ("an_idle_connection_is_closed_when_a_drain_begins", an_idle_connection_is_closed_when_a_drain_begins),
     (
+        "what_is_wrong_with_the_whole_is_told_behind_the_syntax",
+        what_is_wrong_with_the_whole_is_told_behind_the_syntax,
+    ),
+    ("a_worker_without_its_working_directory_is_not_started_again", a_worker_without_its_working_directory),
+    (
         "a_connection_answered_within_keepalive_min_timeout_is_not_idle",
         a_connection_answered_within_keepalive_min_timeout_is_not_idle,
     ),
@@ -235,6 +240,33 @@ fn an_idle_connection_is_closed_when_a_drain_begins() {
     let mut answer = String::new();
     silent.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("Connection: close") && answer.ends_with("one"), "{answer}");
+    stage.gone(master);
+}
+
+fn what_is_wrong_with_the_whole_is_told_behind_the_syntax() {
+    let stage = Stage::new(&release("1.26.3"));
+    fs::write(stage.path("nginx.conf"), "worker_processes 1;\n").unwrap();
+    let output = stage.command(&["-t"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+
+    let place = |what: &str| said.find(what).unwrap_or_else(|| panic!("{what}: {said}"));
+    let syntax = place("syntax is ok");
+    let whole = place("[emerg]");
+    assert!(syntax < whole && whole < place("test failed"), "{said}");
+    assert!(said.contains("no \"events\" section in configuration"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+fn a_worker_without_its_working_directory() {
+    let stage = Stage::new(&release("1.26.3"));
+    stage.configure("working_directory /nonexistent;", "return 200 \"one\";");
+    assert!(stage.nginx(&[]).status.success());
+    wait_for("both workers", || (stage.log().matches("cannot be respawned").count() == 2).then_some(()));
+    let log = stage.log();
+    assert!(log.contains("chdir(\"/nonexistent\") failed (2: No such file or directory)"), "{log}");
+    assert!(log.contains("exited with fatal code 2 and cannot be respawned"), "{log}");
+    let master = stage.master("nginx.pid");
+    stage.signal(master, Signal::QUIT);
     stage.gone(master);
 }
 

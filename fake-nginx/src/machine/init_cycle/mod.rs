@@ -96,6 +96,7 @@ pub(super) struct InitCycle {
     old_cycle: Option<(ConfId, PidFile)>,
     new: Option<Cycle>,
     said: SmallVec<[Line; 1]>,
+    is_syntax_ok: bool,
     step: Step,
 }
 
@@ -121,6 +122,7 @@ impl InitCycle {
             old_cycle,
             new: None,
             said: SmallVec::new(),
+            is_syntax_ok: false,
             step: Step::Begin,
         }
     }
@@ -238,10 +240,18 @@ impl InitCycle {
         let Reply::Conf(read) = reply else { unanswered(&self.step, &reply) };
         self.new = read.cycle;
         self.said = read.said;
+        self.is_syntax_ok = read.is_syntax_ok;
         self.to(Step::Said(0))
     }
 
     fn say(&mut self, at: u8) -> Option<Effect> {
+        let is_last = usize::from(at) + 1 == self.said.len();
+        let is_told = self.occasion == (Occasion::Test { quiet: false }) && self.is_syntax_ok;
+        if self.new.is_none() && is_last && is_told {
+            // What is wrong is wrong with the whole.
+            self.is_syntax_ok = false;
+            return self.go(Step::Said(at), Effect::Say(Notice::SyntaxIsOk));
+        }
         if let Some(&line) = self.said.get(usize::from(at)) {
             return self.log_old(Step::Said(at + 1), line);
         }

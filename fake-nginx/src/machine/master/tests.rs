@@ -130,9 +130,11 @@ impl Stage {
                 None => Waited::Nobody,
             }),
             Effect::ReadConf if self.failing.contains("read") => {
-                Reply::Conf(ConfRead { said: smallvec![], cycle: None })
+                Reply::Conf(ConfRead { said: smallvec![], cycle: None, is_syntax_ok: false })
             }
-            Effect::ReadConf => Reply::Conf(ConfRead { said: smallvec![], cycle: Some(cycle(1)) }),
+            Effect::ReadConf => {
+                Reply::Conf(ConfRead { said: smallvec![], cycle: Some(cycle(1)), is_syntax_ok: true })
+            }
             _ => Reply::Done,
         }
     }

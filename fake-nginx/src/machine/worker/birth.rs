@@ -32,8 +32,8 @@ pub(super) enum Step {
 
 impl Worker {
     pub(super) fn birth(&mut self, step: Step, reply: &Reply) -> Option<Effect> {
-        if let Reply::CallFailed(call, errno) = *reply {
-            return self.log(birth(Step::Fail), Line::WorkerFailed { call, errno });
+        if let Reply::CallFailed(level, call, errno) = *reply {
+            return self.log(birth(Step::Fail), Line::WorkerFailed { level, call, errno });
         }
         match step {
             Step::User if let Some(Fault::WorkersExitAtStart { live_ms, status }) = self.fault => {

@@ -79,7 +79,11 @@ impl Kernel {
             }),
             Effect::ReadConf => {
                 let cycle = Some(around.setting.cycle(self.conf));
-                Some(Reply::Conf(fake_nginx::machine::ConfRead { said: SmallVec::new(), cycle }))
+                Some(Reply::Conf(fake_nginx::machine::ConfRead {
+                    said: SmallVec::new(),
+                    is_syntax_ok: cycle.is_some(),
+                    cycle,
+                }))
             }
             Effect::LookAtSystem => Some(Reply::System { os: TextId(0), soft: FILES_MAX, hard: FILES_MAX }),
             &Effect::StartTimer { after_ms } => {
