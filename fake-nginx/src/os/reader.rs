@@ -3,6 +3,7 @@
 //! # Source
 //! `ngx_init_cycle` in `src/core/ngx_cycle.c`, nginx 1.18 to 1.30, for what a cycle holds.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use nix::unistd::{Uid, sysconf};
@@ -12,11 +13,11 @@ use crate::machine::{ConfId, ConfRead, Cycle, Line, Listening, Names};
 use crate::options::Options;
 use crate::stamp::Stamp;
 
-/// What is read, and everything that was.
+/// What is read, and what was and is in use.
 #[derive(Debug)]
 pub(super) struct Reader {
     from: LoadFrom,
-    confs: Vec<Rc<Conf>>,
+    confs: BTreeMap<ConfId, Rc<Conf>>,
 }
 
 impl Reader {
@@ -24,7 +25,7 @@ impl Reader {
         let cores = sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN).ok().flatten().unwrap_or(1);
         let cores = u16::try_from(cores).unwrap_or(1);
         let from = LoadFrom::new(stamp, options, Uid::effective().is_root(), cores);
-        Self { from, confs: Vec::new() }
+        Self { from, confs: BTreeMap::new() }
     }
 
     /// The configuration file's name with its prefix.
@@ -39,7 +40,12 @@ impl Reader {
 
     /// A configuration that was read.
     pub(super) fn conf(&self, id: ConfId) -> &Rc<Conf> {
-        &self.confs[usize::from(id.0)]
+        &self.confs[&id]
+    }
+
+    /// Nobody uses this configuration any more.
+    pub(super) fn forget(&mut self, id: ConfId) {
+        self.confs.remove(&id);
     }
 
     /// Reads the file as it is now.
@@ -53,9 +59,10 @@ impl Reader {
             }
             Ok((conf, warnings)) => {
                 let said = warnings.iter().map(&mut line).collect();
-                let id = ConfId(u16::try_from(self.confs.len()).expect("fewer than 65536 reloads"));
+                let mut free = (0..=u16::MAX).map(ConfId).filter(|id| !self.confs.contains_key(id));
+                let id = free.next().expect("a master uses two configurations at most");
                 let cycle = Some(cycle(&conf, id, names));
-                self.confs.push(Rc::new(conf));
+                self.confs.insert(id, Rc::new(conf));
                 ConfRead { said, cycle, is_syntax_ok: true }
             }
         }

@@ -111,6 +111,7 @@ impl World {
             Effect::OpenLogs(conf) => self.open_logs(conf),
             Effect::CloseLogs(conf) => {
                 self.logs.remove(&conf);
+                self.reader.forget(conf);
                 Reply::Done
             }
             Effect::ReopenLogs { conf, give_to_user } => self.reopen_logs(conf, give_to_user),

@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         a_draining_worker_takes_no_connection_from_the_others,
     ),
     ("worker_shutdown_timeout_cuts_a_response_short", worker_shutdown_timeout_cuts_a_response_short),
+    ("reloads_leave_no_descriptor_behind", reloads_leave_no_descriptor_behind),
     ("an_idle_connection_is_closed_when_a_drain_begins", an_idle_connection_is_closed_when_a_drain_begins),
     (
         "what_is_wrong_with_the_whole_is_told_behind_the_syntax",
@@ -241,6 +242,23 @@ fn an_idle_connection_is_closed_when_a_drain_begins() {
     silent.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("Connection: close") && answer.ends_with("one"), "{answer}");
     stage.gone(master);
+}
+
+fn reloads_leave_no_descriptor_behind() {
+    let stage = Stage::new(&release("1.26.3"));
+    let master = stage.start();
+    let reload = || {
+        let old = stage.workers_of(master, 2);
+        stage.signal(master, Signal::HUP);
+        old.iter().for_each(|&worker| stage.gone(worker));
+    };
+    reload();
+    let first = stage.descriptors_of(&[master]);
+
+    (0..30).for_each(|_| reload());
+
+    // The master closes its end of a worker's channel when it has reaped it.
+    wait_for("as many descriptors as before", || (stage.descriptors_of(&[master]) <= first).then_some(()));
 }
 
 fn what_is_wrong_with_the_whole_is_told_behind_the_syntax() {
