@@ -2,6 +2,7 @@
 //!
 //! They are part of the executable, so that an installed `oldbin-lab` has them wherever it is.
 
+use crate::conformance::{Kept, kept};
 use crate::format::FormatError;
 use crate::regression::{self, Regression};
 use crate::runbook::{self, Runbook};
@@ -68,6 +69,11 @@ pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
     "workers-are-doubled-when-the-new-master-dies-before-hup-arrives",
 ];
 
+/// Every kept sequence of conformance.
+pub const CONFORMANCE: &[Entry] = entries!["catalogue/conformance":
+    "no-accept-and-a-new-binary-at-once-with-a-broken-configuration",
+];
+
 /// Every runbook.
 pub const RUNBOOKS: &[Entry] = entries!["runbooks":
     "alpine-init-upgrade",
@@ -99,6 +105,15 @@ pub fn scenario(name: &str) -> Option<Result<Scenario, FormatError>> {
 pub fn runbook(name: &str) -> Option<Result<Runbook, FormatError>> {
     let entry = RUNBOOKS.iter().find(|entry| entry.name == name)?;
     Some(runbook::parse(&format!("{name}.kdl"), entry.text))
+}
+
+/// The kept sequence of this name, if there is one.
+///
+/// # Errors
+/// Never for a release of this program: a test reads all of them.
+pub fn conformance(name: &str) -> Option<Result<Kept, FormatError>> {
+    let entry = CONFORMANCE.iter().find(|entry| entry.name == name)?;
+    Some(kept::parse(&format!("{name}.kdl"), entry.text))
 }
 
 /// The kept failure of this name, if there is one.

@@ -7,6 +7,7 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod conformance;
 pub mod explore;
 pub mod format;
 pub mod handoff;

@@ -10,9 +10,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
 use rustix::time::Timespec;
 
-use super::order::{Answer, Order};
+use super::order::{Answer, Order, Told};
 use super::storm::{self, Storm};
 use super::{Isolation, LiveError, Setting, nginx};
+use crate::conformance::{Sequence, Snapshot};
 use crate::model::script::Script;
 use crate::mutant;
 use crate::scenario::{Scenario, WorldKind};
@@ -30,7 +31,7 @@ pub(super) const OLDBIN: &str = "__oldbin";
 const AGENT_GRACE_MS: u64 = 20_000;
 
 pub(super) fn run(scenario: &Scenario, setting: &Setting) -> Result<Trace, LiveError> {
-    carry_out(&order(scenario, setting)?, setting)
+    trace(carry_out(&order(scenario, setting)?, setting)?)
 }
 
 /// Plays a random script.
@@ -39,10 +40,31 @@ pub(super) fn play(script: &Script, setting: &Setting) -> Result<Trace, LiveErro
     if setting.world == WorldKind::Real && scenario.needs_moments() {
         return Err(LiveError::Unusable("real nginx does not stop at a named moment".to_owned()));
     }
-    carry_out(&Order { storm: Some(Storm::of(script)), ..order(&scenario, setting)? }, setting)
+    let order = order(&scenario, setting)?;
+    trace(carry_out(&Order { storm: Some(Storm::of(script)), ..order }, setting)?)
 }
 
-fn carry_out(order: &Order, setting: &Setting) -> Result<Trace, LiveError> {
+/// Plays the steps of a conformance run.
+pub(super) fn conform(
+    sequence: &Sequence,
+    scenario: &Scenario,
+    setting: &Setting,
+) -> Result<Vec<Snapshot>, LiveError> {
+    let order = order(scenario, setting)?;
+    match carry_out(&Order { sequence: Some(sequence.clone()), ..order }, setting)? {
+        Told::Snapshots(seen) => Ok(seen),
+        Told::Trace(_) => Err(LiveError::Silent("it told a trace".into())),
+    }
+}
+
+fn trace(told: Told) -> Result<Trace, LiveError> {
+    match told {
+        Told::Trace(trace) => Ok(trace),
+        Told::Snapshots(_) => Err(LiveError::Silent("it told snapshots".into())),
+    }
+}
+
+fn carry_out(order: &Order, setting: &Setting) -> Result<Told, LiveError> {
     let deadline_ms = order.scenario.deadline_ms;
     let line = serde_json::to_string(order).map_err(|error| LiveError::Unusable(error.to_string()))?;
     let mut modes = match setting.isolation {
@@ -51,8 +73,8 @@ fn carry_out(order: &Order, setting: &Setting) -> Result<Trace, LiveError> {
     };
     let last = modes.pop().unwrap_or("subreaper");
     for mode in modes {
-        if let Some(trace) = attempt(mode, &line, deadline_ms)? {
-            return Ok(trace);
+        if let Some(told) = attempt(mode, &line, deadline_ms)? {
+            return Ok(told);
         }
     }
     attempt(last, &line, deadline_ms)?
@@ -79,11 +101,12 @@ fn order(scenario: &Scenario, setting: &Setting) -> Result<Order, LiveError> {
         tells_moments: setting.tells_moments,
         replay: setting.replay.clone(),
         storm: None,
+        sequence: None,
     })
 }
 
 /// One agent in one mode; `None` if namespaces cannot be had.
-fn attempt(mode: &str, order: &str, deadline_ms: u64) -> Result<Option<Trace>, LiveError> {
+fn attempt(mode: &str, order: &str, deadline_ms: u64) -> Result<Option<Told>, LiveError> {
     let mut agent = Agent(
         Command::new("/proc/self/exe")
             .arg0("oldbin-lab")
@@ -121,7 +144,8 @@ fn attempt(mode: &str, order: &str, deadline_ms: u64) -> Result<Option<Trace>, L
     match answer {
         Answer::NoNamespaces(_) => Ok(None),
         Answer::Failed(why) => Err(LiveError::World(why)),
-        Answer::Done => Ok(Some(trace::read(answers)?)),
+        Answer::Done => Ok(Some(Told::Trace(trace::read(answers)?))),
+        Answer::Seen(seen) => Ok(Some(Told::Snapshots(seen))),
     }
 }
 

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use orchestrator::Rehearsal;
 use orchestrator::machine::Defects;
 
+use crate::conformance::{Sequence, Snapshot};
 use crate::model::script::Script;
 use crate::mutant::Mutant;
 use crate::runbook::Runbook;
@@ -111,6 +112,18 @@ pub fn run(scenario: &Scenario, setting: &Setting) -> Result<Trace, LiveError> {
 /// As [`run`].
 pub fn play(script: &Script, setting: &Setting) -> Result<Trace, LiveError> {
     launch::play(script, setting)
+}
+
+/// Plays the steps of a conformance run: what was seen at the start, and after each step.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn conform(
+    sequence: &Sequence,
+    scenario: &Scenario,
+    setting: &Setting,
+) -> Result<Vec<Snapshot>, LiveError> {
+    launch::conform(sequence, scenario, setting)
 }
 
 /// Becomes an agent, a load or an `oldbin` if this process's first argument says so, and tells the exit code;

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::nginx::Pair;
+use crate::conformance::{Sequence, Snapshot};
 use crate::runbook::Runbook;
 use crate::scenario::{Load, Scenario, WorldKind};
+use crate::trace::Trace;
 
 use super::clock::Clock;
 use super::storm::Storm;
@@ -36,6 +38,17 @@ pub(crate) struct Order {
     pub(crate) replay: String,
     /// What a random script types and breaks; its scenario has no acts.
     pub(crate) storm: Option<Storm>,
+    /// The steps of a conformance run; its scenario has no acts.
+    pub(crate) sequence: Option<Sequence>,
+}
+
+/// What a run has shown.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Of a story or a random script.
+    Trace(Trace),
+    /// Of a conformance run: at the start, and after each step.
+    Snapshots(Vec<Snapshot>),
 }
 
 impl Order {
@@ -53,6 +66,8 @@ pub(crate) enum Answer {
     NoNamespaces(String),
     /// The run came to its end; the trace follows.
     Done,
+    /// A conformance run came to its end.
+    Seen(Vec<Snapshot>),
     /// The world could not be made or kept.
     Failed(String),
 }

@@ -49,11 +49,16 @@ impl Binaries {
         Ok(Self { known, old, new })
     }
 
+    /// The version of a file that looks like one of the two that the world was made with.
+    pub(super) fn version_of_looks(&self, path: &Path) -> Option<String> {
+        let looks = Looks::of(path).ok()?;
+        self.known.iter().find(|(known, _)| *known == looks).map(|(_, version)| version.clone())
+    }
+
     /// The version of the file at `path`; `None`: there is no such file, or it is no nginx.
     pub(super) fn version_at(&self, path: &Path) -> Option<String> {
-        let looks = Looks::of(path).ok()?;
-        if let Some((_, version)) = self.known.iter().find(|(known, _)| *known == looks) {
-            return Some(version.clone());
+        if let Some(version) = self.version_of_looks(path) {
+            return Some(version);
         }
         // A file that is being written cannot be run, and that is the right answer.
         version_of(path).map(|version| version.to_string())

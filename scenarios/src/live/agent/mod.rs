@@ -15,12 +15,14 @@
 //! | `subject`, `runbook`, `condition`, `claim` | who changes the binary |
 //! | `run`, `storm`, `ending` | the order of it all, of a story and of a random script, and the end |
 //! | `strike` | what goes wrong in a random script |
+//! | `sequence`, `connection`, `sight` | the steps of a conformance sequence, and what is seen after each |
 
 mod binary;
 mod child;
 mod claim;
 mod condition;
 mod config;
+mod connection;
 mod control;
 mod ending;
 mod folder;
@@ -38,6 +40,8 @@ mod quiescence;
 mod reactor;
 mod run;
 mod runbook;
+mod sequence;
+mod sight;
 mod storm;
 mod strike;
 mod subject;
@@ -47,7 +51,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use super::order::{Answer, Order};
+use super::order::{Answer, Order, Told};
 use crate::trace;
 
 /// Why a run in this process stops before its end.
@@ -91,7 +95,8 @@ fn serve(user: Option<isolation::User>) -> ExitCode {
         Err(error) => return answer(&Answer::Failed(format!("cannot read the order: {error}")), None),
     };
     match run::run(&order, user) {
-        Ok(trace) => answer(&Answer::Done, Some(&trace)),
+        Ok(Told::Trace(trace)) => answer(&Answer::Done, Some(&trace)),
+        Ok(Told::Snapshots(seen)) => answer(&Answer::Seen(seen), None),
         Err(Stop::Told) => ExitCode::FAILURE,
         Err(Stop::Deadline) => {
             answer(&Answer::Failed("the deadline passed before nginx served".into()), None)

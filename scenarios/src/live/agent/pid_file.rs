@@ -43,7 +43,7 @@ impl PidFiles {
 }
 
 /// What a pid file holds.
-fn read(path: &Path) -> Content {
+pub(super) fn read(path: &Path) -> Content {
     let Ok(bytes) = fs::read(path) else { return Content::Absent };
     let text = String::from_utf8_lossy(&bytes);
     match text.trim_end() {

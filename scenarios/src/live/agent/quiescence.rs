@@ -49,6 +49,11 @@ impl World {
         self.wait_until_rest(Load::Runs, 0)
     }
 
+    /// The same, and no client makes workers move: what drains sleeps until its client does something.
+    pub(super) fn wait_until_still(&mut self) -> Result<(), Stop> {
+        self.wait_until_rest(Load::Stopped, 0)
+    }
+
     fn wait_until_rest(&mut self, load: Load, drain_us: u64) -> Result<(), Stop> {
         let began_us = self.clock.now_us();
         let mut last: Option<Vec<(u32, Doing)>> = None;

@@ -8,7 +8,7 @@ use std::process::{ChildStdin, Command};
 
 use super::super::clock::Clock;
 use super::super::launch::LOAD;
-use super::super::order::{LOAD_NOW, LOAD_STOP, LoadOrder, Order};
+use super::super::order::{LOAD_NOW, LOAD_STOP, LoadOrder, Order, Told};
 use super::Stop;
 use super::binary::Binaries;
 use super::folder::Folder;
@@ -18,7 +18,7 @@ use super::observer::Observer;
 use super::quiescence::Load;
 use super::world::World;
 use super::{claim, config, subject};
-use crate::scenario::Claim;
+use crate::scenario::{Claim, WorldKind};
 use crate::trace::{Exit, Header, Role, SCHEMA, Trace, What};
 
 /// The port in a network namespace of the run's own.
@@ -29,7 +29,7 @@ const LOAD_GOES_ON_US: u64 = 100_000;
 const LAST_RECORDS_US: u64 = 1_000_000;
 
 /// Carries out an order; `user` is set in namespaces.
-pub(super) fn run(order: &Order, user: Option<User>) -> Result<Trace, Stop> {
+pub(super) fn run(order: &Order, user: Option<User>) -> Result<Told, Stop> {
     let folder = Folder::make(order, user.is_some()).map_err(Stop::broken("make the world's folder"))?;
     if let Some(user) = user {
         user.step_down().map_err(Stop::Broken)?;
@@ -48,20 +48,25 @@ pub(super) fn run(order: &Order, user: Option<User>) -> Result<Trace, Stop> {
         world.stop_at_moments(mishaps)?;
     }
     let mut run = Run { order, world, port, load: None, act: None };
+    if let Some(sequence) = &order.sequence {
+        let seen = run.sequence(sequence);
+        run.world.end();
+        return seen.map(Told::Snapshots);
+    }
     let played = run.play();
     let told = match played {
         Err(Stop::Deadline) => run.note_deadline(),
         other => other,
     };
     run.world.end();
-    told.map(|()| Trace { header, events: run.world.into_events() })
+    told.map(|()| Told::Trace(Trace { header, events: run.world.into_events() }))
 }
 
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) order: &'a Order,
     pub(super) world: World,
-    port: u16,
+    pub(super) port: u16,
     load: Option<(u32, ChildStdin)>,
     /// The act under way, from 1, and what it must claim.
     pub(super) act: Option<(u32, Claim)>,
@@ -94,14 +99,17 @@ impl Run<'_> {
         self.world.wait_until_quiescent(Load::Stopped)
     }
 
-    fn configure(&self, workers: u16) -> Result<(), Stop> {
+    /// Writes the configuration.
+    pub(super) fn configure(&self, workers: u16) -> Result<(), Stop> {
         let slow_ms = self.order.scenario.load.slow_ms;
-        let text = config::text(self.order.world, &self.world.paths, workers, self.port, slow_ms);
+        // The same text on both sides, where they are compared.
+        let kind = if self.order.sequence.is_some() { WorldKind::Fake } else { self.order.world };
+        let text = config::text(kind, &self.world.paths, workers, self.port, slow_ms);
         fs::write(&self.world.paths.conf, text).map_err(Stop::broken("write the configuration"))
     }
 
     /// Starts nginx as an operator does, and waits until every worker accepts.
-    fn start_nginx(&mut self) -> Result<(), Stop> {
+    pub(super) fn start_nginx(&mut self) -> Result<(), Stop> {
         let paths = &self.world.paths;
         let mut command = Command::new(&paths.binary);
         command.arg("-p").arg(&paths.prefix).arg("-c").arg(&paths.conf).current_dir(&paths.prefix);

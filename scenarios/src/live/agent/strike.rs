@@ -106,7 +106,8 @@ impl World {
         }
     }
 
-    fn observed(&self, whom: Whom, which: u8) -> Option<u32> {
+    /// Who is meant, by age; `which` of several workers.
+    pub(super) fn observed(&self, whom: Whom, which: u8) -> Option<u32> {
         let masters = self.living(|process| process.role == Role::Master);
         match whom {
             Whom::OldMaster => masters.first().copied(),
