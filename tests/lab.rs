@@ -147,6 +147,7 @@ fn the_short_help_names_every_command() {
       list         List the scenarios, the runbooks and the nginx releases that were found
       report       Print the verdict and the report of a trace that `run --trace` wrote
       replay       Play a kept failure again: what random scripts once found must hold now
+      verify       Play random steps on the fake and on real nginx, and compare what is seen after each
       bench        Measure upgrade and rollback: orchestrator, bare signals and nginx's own `make
                    upgrade`, in turns
       completions  Print a completion script for a shell
@@ -202,6 +203,19 @@ fn the_help_of_run_names_every_option_and_exit_code() {
     Example:
       oldbin-lab run orchestrator-upgrade --world real --trace traces
     "#);
+}
+
+#[test]
+fn without_the_wanted_pair_nothing_is_verified_and_verify_exits_with_3() {
+    let empty = tempfile::tempdir().unwrap();
+
+    lab()
+        .arg("verify")
+        .env("OLDBIN_NGINX_DIR", empty.path())
+        .assert()
+        .code(3)
+        .stderr(contains("scripts/real-nginx"));
+    lab().args(["verify", "--pair", "1.22.1"]).assert().code(2).stderr(contains("1.22.1:1.26.3"));
 }
 
 #[test]

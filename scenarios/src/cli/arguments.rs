@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::conformance::{self, Pair};
 use crate::mutant::Mutant;
 use crate::scenario::WorldKind;
 
@@ -62,6 +63,19 @@ Examples:
   oldbin-lab explore --world fake --for 5m --keep failures
   oldbin-lab explore --mutant orchestrator.quits-without-looking";
 
+/// Behind the options of `verify`.
+const VERIFY_AFTER_HELP: &str = "\
+Exit codes:
+   0  same: the fake did what real nginx did
+   1  differs: at least one sequence
+   2  wrong usage, or a file that is no kept sequence
+   3  no real nginx was found, or not the pair that was asked for
+  70  a bug in this program
+
+Examples:
+  oldbin-lab verify --for 5m --keep differences
+  oldbin-lab verify --seed 17 --sequences 1 --pair 1.22.1:1.26.3";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run scenarios and print their verdicts
@@ -104,6 +118,14 @@ pub(crate) enum Command {
     /// where the kernel chooses too, it is played once.
     #[command(after_help = REPLAY_AFTER_HELP)]
     Replay(Replay),
+    /// Play random steps on the fake and on real nginx, and compare what is seen after each
+    ///
+    /// A step is a signal to a master or worker, another binary or configuration, a damaged pid file, a call of nginx,
+    /// or a connection. After each, everything comes to rest, and processes, listening sockets, pid files, log lines,
+    /// output and connections are compared. What real nginx differs in from itself is excused. A difference is made
+    /// small, and told with the steps that lead to it.
+    #[command(after_help = VERIFY_AFTER_HELP)]
+    Verify(Verify),
     /// Measure upgrade and rollback: orchestrator, bare signals and nginx's own `make upgrade`, in turns
     Bench(Bench),
     /// Print a completion script for a shell
@@ -228,6 +250,39 @@ fn duration_ms(text: &str) -> Result<u64, String> {
         .unwrap_or((text, 1_000));
     let number: u64 = number.parse().map_err(|_| "write a time such as 90s or 5m".to_owned())?;
     number.checked_mul(factor).filter(|&ms| ms > 0).ok_or_else(|| "write a time such as 90s or 5m".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Names of kept sequences, or files that end in .kdl, instead of random ones
+    pub(crate) kept: Vec<String>,
+    /// How many random sequences
+    #[arg(long, default_value_t = 50, value_name = "N", conflicts_with_all = ["for_ms", "kept"], value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) sequences: u64,
+    /// Play for this long instead (30, 90s, 5m, 1h)
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "kept", value_parser = duration_ms)]
+    pub(crate) for_ms: Option<u64>,
+    /// The first seed [default: one that nobody has tried, which is told]
+    #[arg(long, value_name = "S", conflicts_with = "kept")]
+    pub(crate) seed: Option<u64>,
+    /// How many steps a sequence has at most
+    #[arg(long, default_value_t = conformance::STEPS_MAX as u16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub(crate) steps_max: u16,
+    /// Which releases [default: the oldest and the newest that are found]
+    #[arg(long, value_name = "OLD:NEW")]
+    pub(crate) pair: Option<Pair>,
+    /// How many sequences play at once [default: four for each core, as processes wait]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
+    /// Write every difference into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Compare a deliberately defective fake, to see that the difference is noticed
+    #[arg(long, value_name = "DEFECT")]
+    pub(crate) mutant: Vec<Mutant>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -29,6 +29,11 @@ pub(crate) enum LabError {
     /// A name is no kept failure.
     #[error("there is no kept failure {name}; `oldbin-lab list` shows all, and files end in .kdl")]
     UnknownRegression { name: String },
+    /// A name is no kept sequence.
+    #[error(
+        "there is no kept sequence {name}; they are in scenarios/catalogue/conformance, and files end in .kdl"
+    )]
+    UnknownSequence { name: String },
     /// A scenario names a runbook that is not there.
     #[error("there is no runbook {name}: neither in the catalogue nor beside the scenario's file")]
     UnknownRunbook { name: String },
@@ -62,6 +67,7 @@ impl LabError {
             | Self::Format(_)
             | Self::UnknownScenario { .. }
             | Self::UnknownRegression { .. }
+            | Self::UnknownSequence { .. }
             | Self::UnknownRunbook { .. }
             | Self::Trace { .. } => 2,
             Self::NoWorld(_) => 3,

@@ -11,6 +11,7 @@ mod replay;
 mod run;
 mod screen;
 mod tour;
+mod verify;
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -65,6 +66,7 @@ fn dispatch(arguments: Arguments) -> Result<u8, LabError> {
         }
         Some(Command::Report { trace, scenario }) => report_command(&trace, scenario, &screen, &mut out),
         Some(Command::Replay(arguments)) => replay::replay(&arguments, &screen, &mut out),
+        Some(Command::Verify(arguments)) => verify::verify(&arguments, &mut out),
         Some(Command::Bench(arguments)) => bench::bench(&arguments, &screen, &mut out),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Arguments::command(), "oldbin-lab", &mut out);

@@ -28,6 +28,16 @@ impl Progress {
         Self(bar)
     }
 
+    /// For a run that counts sequences.
+    pub(super) fn of_sequences() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} sequences {elapsed:>4} {msg}")
+        {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
     /// So many are done.
     pub(super) fn is_at(&self, done: u64, what: String) {
         self.0.set_position(done);
