@@ -22,7 +22,7 @@ use scenarios::mutant::Mutant;
 use scenarios::{catalogue, live};
 
 /// How long each of two random runs plays.
-const RANDOM_MS: u64 = 6_000;
+const RANDOM_MS: u64 = 5_000;
 /// Sequences at once: they mostly wait.
 const JOBS: usize = 8;
 /// The seed of every run but one.

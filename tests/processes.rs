@@ -21,10 +21,10 @@ use scenarios::mutant::Mutant;
 use scenarios::scenario::WorldKind;
 use scenarios::{live, report};
 
-/// How long each of two runs on the fake plays: together with real nginx half a minute.
-const FAKE_MS: u64 = 10_000;
+/// How long each of two runs on the fake plays: with the last scripts and real nginx half a minute.
+const FAKE_MS: u64 = 7_000;
 /// How long the run on real nginx plays.
-const REAL_MS: u64 = 5_000;
+const REAL_MS: u64 = 4_000;
 /// Scripts at once: they mostly wait.
 const JOBS: usize = 16;
 /// The seed of every run but one.
