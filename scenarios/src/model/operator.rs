@@ -43,13 +43,17 @@ impl Command {
     /// The words behind `oldbin`.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        let soak = |options: &Options| ["--soak".to_owned(), format!("{}ms", options.soak_ms)];
-        match self {
-            Self::Upgrade(options) => {
-                let hold = options.is_held.then(|| "--hold".to_owned());
-                ["upgrade".to_owned()].into_iter().chain(soak(options)).chain(hold).collect()
+        let with = |name: &str, options: &Options| {
+            let mut words = vec![name.to_owned(), "--soak".to_owned(), format!("{}ms", options.soak_ms)];
+            if let Some(within_ms) = options.drain_within_ms {
+                words.extend(["--drain-within".to_owned(), format!("{within_ms}ms")]);
             }
-            Self::Rollback(options) => ["rollback".to_owned()].into_iter().chain(soak(options)).collect(),
+            words.extend(options.is_held.then(|| "--hold".to_owned()));
+            words
+        };
+        match self {
+            Self::Upgrade(options) => with("upgrade", options),
+            Self::Rollback(options) => with("rollback", options),
             Self::Commit => vec!["commit".to_owned()],
             Self::Recover => vec!["recover".to_owned()],
         }

@@ -1,5 +1,6 @@
 //! The format holds what it says: written and read again, and mistakes at their place.
 
+use orchestrator::machine::Options;
 use proptest::prelude::*;
 
 use super::*;
@@ -22,9 +23,12 @@ fn names() -> impl Strategy<Value = Name> {
 }
 
 fn commands() -> impl Strategy<Value = (u64, Command)> {
+    let limit = || proptest::option::of(0..20_000_u64);
+    let limited = |soak, held, drain_within_ms| Options { drain_within_ms, ..options(soak, held) };
     let command = prop_oneof![
-        (0..500_u64, any::<bool>()).prop_map(|(soak, held)| Command::Upgrade(options(soak, held))),
-        (0..500_u64).prop_map(|soak| Command::Rollback(options(soak, false))),
+        (0..500_u64, any::<bool>(), limit())
+            .prop_map(move |(soak, held, limit)| Command::Upgrade(limited(soak, held, limit))),
+        (0..500_u64, limit()).prop_map(move |(soak, limit)| Command::Rollback(limited(soak, false, limit))),
         Just(Command::Commit),
         Just(Command::Recover),
     ];
