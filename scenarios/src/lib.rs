@@ -15,6 +15,7 @@ pub mod invariants;
 pub mod live;
 pub mod model;
 pub mod mutant;
+mod pool;
 pub mod regression;
 pub mod report;
 pub mod runbook;

@@ -1,7 +1,7 @@
 //! Why `oldbin-lab` could not do what it was asked.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::format::FormatError;
 use crate::live::LiveError;
@@ -56,6 +56,12 @@ pub(crate) enum LabError {
     /// Standard output went away.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
+}
+
+/// What goes wrong with a file, as an error that names it.
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> LabError {
+    let path = path.to_owned();
+    move |source| LabError::File { path, source }
 }
 
 impl LabError {

@@ -1,14 +1,13 @@
 //! `oldbin-lab explore`: random scripts, as many as wanted, in one world.
 
-use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use serde_json::json;
 
+use super::error::at;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::{HOW_TO_GET_NGINX, LabError, Screen, arguments};
@@ -61,7 +60,7 @@ pub(super) fn explore(
     let run = run_of(arguments);
     let world = world_of(kind, &arguments.mutant);
     let mut interrupt = Interrupt::new()?;
-    let progress = Progress::of_scripts(arguments.for_ms.is_none().then_some(run.scripts));
+    let progress = Progress::of("scripts", arguments.for_ms.is_none().then_some(run.scripts));
     let clock = Clock::start();
     let (tally, mut failures) = explore::explore(&*world, &run, |tally, failures| {
         progress.is_at(tally.scripts, format!("{} failed", failures.len()));
@@ -101,8 +100,7 @@ fn run_of(arguments: &arguments::Explore) -> Run {
     let default = if is_model { SCRIPTS_OF_MODEL } else { SCRIPTS_OF_LIVE };
     let scripts = if arguments.for_ms.is_some() { u64::MAX } else { arguments.scripts.unwrap_or(default) };
     Run {
-        // Short enough to be typed.
-        seed: arguments.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32),
+        seed: arguments.seed.unwrap_or_else(explore::fresh_seed),
         scripts,
         for_ms: arguments.for_ms,
         jobs: arguments.jobs.map_or(if is_model { cores } else { cores * LIVE_JOBS }, usize::from),
@@ -136,10 +134,6 @@ fn command(arguments: &arguments::Explore, failure: &Failure) -> String {
 
 /// Writes a failure down: what is needed for it, and what was seen.
 fn keep(folder: &Path, told: &Told, replay: &str) -> Result<PathBuf, LabError> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| LabError::File { path, source }
-    };
     fs::create_dir_all(folder).map_err(at(folder))?;
     if let Some(Shrunk::Model(shrunk)) = &told.shrunk {
         let found = Regression::found(shrunk);

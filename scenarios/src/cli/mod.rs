@@ -135,7 +135,7 @@ fn report_command(
     screen: &Screen,
     out: &mut impl Write,
 ) -> Result<u8, LabError> {
-    let file = File::open(path).map_err(|source| LabError::File { path: path.to_owned(), source })?;
+    let file = File::open(path).map_err(error::at(path))?;
     let trace = trace::read(BufReader::new(file))
         .map_err(|source| LabError::Trace { path: path.to_owned(), source })?;
     let called = called.unwrap_or_else(|| trace.header.scenario.clone());

@@ -15,24 +15,14 @@ impl Progress {
         Self(bar)
     }
 
-    /// For a run that counts its scripts; `None`: nobody knows how many there will be.
-    pub(super) fn of_scripts(scripts: Option<u64>) -> Self {
-        let bar = ProgressBar::with_draw_target(scripts, ProgressDrawTarget::stderr());
-        let template = match scripts {
-            Some(_) => "{bar:20} {human_pos}/{human_len} scripts {elapsed:>4} {msg}",
-            None => "{spinner} {human_pos} scripts {elapsed:>4} {msg}",
+    /// For a run that counts its `things`; `None`: nobody knows how many there will be.
+    pub(super) fn of(things: &str, count: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(count, ProgressDrawTarget::stderr());
+        let template = match count {
+            Some(_) => format!("{{bar:20}} {{human_pos}}/{{human_len}} {things} {{elapsed:>4}} {{msg}}"),
+            None => format!("{{spinner}} {{human_pos}} {things} {{elapsed:>4}} {{msg}}"),
         };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        Self(bar)
-    }
-
-    /// For a run that counts sequences.
-    pub(super) fn of_sequences() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} sequences {elapsed:>4} {msg}")
-        {
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         Self(bar)

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 
+use super::error::at;
 use super::progress::Progress;
 use super::{HOW_TO_GET_NGINX, LabError};
 use crate::live::{self, Isolation, Setting, nginx};
@@ -74,7 +75,7 @@ pub(super) fn load(name: &str) -> Result<Scenario, LabError> {
 }
 
 pub(super) fn read(path: &Path) -> Result<String, LabError> {
-    fs::read_to_string(path).map_err(|source| LabError::File { path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(at(path))
 }
 
 /// Every scenario in every world, once for each seed.
@@ -243,5 +244,5 @@ pub(super) fn write_trace(folder: &Path, index: usize, trace: &Trace) -> Result<
         fs::create_dir_all(folder)?;
         trace::write(trace, BufWriter::new(File::create(&path)?))
     };
-    write().map_err(|source| LabError::File { path: path.clone(), source })
+    write().map_err(at(&path))
 }

@@ -1,20 +1,20 @@
 //! `oldbin-lab verify`: random steps on the fake and on real nginx, and what is seen compared.
 
-use std::collections::hash_map::RandomState;
 use std::fs;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use serde_json::json;
 
+use super::error::at;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
+use super::run::read;
 use super::{HOW_TO_GET_NGINX, LabError, arguments};
 use crate::catalogue;
 use crate::conformance::{self, Compared, Found, Kept, Pair, Run, Seen, Sequence, Verifier, kept};
-use crate::explore::Stop;
+use crate::explore::{Stop, fresh_seed};
 use crate::live::clock::Clock;
 use crate::live::nginx;
 
@@ -74,15 +74,14 @@ fn verifier(arguments: &arguments::Verify) -> Result<Verifier, LabError> {
 fn verify_random(arguments: &arguments::Verify, verifier: &Verifier) -> Result<Verified, LabError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let run = Run {
-        // Short enough to be typed.
-        seed: arguments.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 40),
+        seed: arguments.seed.unwrap_or_else(fresh_seed),
         sequences: if arguments.for_ms.is_some() { u64::MAX } else { arguments.sequences },
         steps_max: usize::from(arguments.steps_max),
         for_ms: arguments.for_ms,
         jobs: arguments.jobs.map_or(cores * JOBS, usize::from),
     };
     let mut interrupt = Interrupt::new()?;
-    let progress = Progress::of_sequences();
+    let progress = Progress::of("sequences", arguments.for_ms.is_none().then_some(run.sequences));
     let clock = Clock::start();
     let (same, found) = conformance::verify(verifier, &run, |same, differ| {
         progress.is_at(same + differ as u64, format!("{differ} differ"));
@@ -129,8 +128,7 @@ fn verify_kept(arguments: &arguments::Verify, verifier: &Verifier) -> Result<Ver
 /// A kept sequence by its name, or from a file.
 fn load(name: &str) -> Result<Kept, LabError> {
     if Path::new(name).extension().is_some_and(|ending| ending == "kdl") {
-        let text = fs::read_to_string(name).map_err(at(name.as_ref()))?;
-        return Ok(kept::parse(name, &text)?);
+        return Ok(kept::parse(name, &read(Path::new(name))?)?);
     }
     let found = catalogue::conformance(name);
     Ok(found.ok_or_else(|| LabError::UnknownSequence { name: name.to_owned() })??)
@@ -142,11 +140,6 @@ fn keep(folder: &Path, seed: u64, sequence: &Sequence) -> Result<PathBuf, LabErr
     fs::create_dir_all(folder).map_err(at(folder))?;
     fs::write(&path, kept.to_string()).map_err(at(&path))?;
     Ok(path)
-}
-
-fn at(path: &Path) -> impl Fn(io::Error) -> LabError {
-    let path = path.to_owned();
-    move |source| LabError::File { path: path.clone(), source }
 }
 
 impl Verified {

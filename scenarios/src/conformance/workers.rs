@@ -1,18 +1,9 @@
-//! Plays sequences on several threads, and hands what they found to one.
-
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
+//! Plays the sequences of a run, and puts together what they found.
 
 use super::{Compared, Seen, Sequence, Verifier, draw};
-use crate::explore::Stop;
 use crate::live::LiveError;
-use crate::live::clock::Clock;
 use crate::model::choice::Seeded;
-
-/// How often the one who waits looks whether somebody wants it to end.
-const LOOK_MS: u64 = 50;
+use crate::pool::{self, Extent, Stop};
 
 /// Which sequences are played.
 #[derive(Debug, Clone, Copy)]
@@ -50,41 +41,22 @@ pub fn verify(
     run: &Run,
     mut look: impl FnMut(u64, usize) -> Stop,
 ) -> Result<(u64, Vec<Found>), LiveError> {
-    let (next, is_over, clock) = (AtomicU64::new(0), AtomicBool::new(false), Clock::start());
-    let is_late = || run.for_ms.is_some_and(|for_ms| clock.now_us() >= for_ms * 1_000);
-    let (send, news) = mpsc::channel();
-    let (mut same, mut found, mut broken) = (0, Vec::new(), None);
-    thread::scope(|scope| {
-        for _ in 0..run.jobs.max(1) {
-            let (send, next, is_over, is_late) = (send.clone(), &next, &is_over, &is_late);
-            scope.spawn(move || {
-                while !is_over.load(Ordering::Relaxed) && !is_late() {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    if nth >= run.sequences || send.send(play(verifier, run, nth)).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(send);
-        loop {
-            match news.recv_timeout(Duration::from_millis(LOOK_MS)) {
-                Ok(Ok(None)) => same += 1,
-                Ok(Ok(Some(one))) => found.push(one),
-                Ok(Err(error)) => {
-                    is_over.store(true, Ordering::Relaxed);
-                    broken.get_or_insert(error);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+    let extent = Extent { count: run.sequences, batch: 1, for_ms: run.for_ms, jobs: run.jobs };
+    let (mut same, mut found) = (0, Vec::new());
+    pool::play(
+        &extent,
+        |numbers| play(verifier, run, numbers.start),
+        |news| {
+            match news {
+                Some(None) => same += 1,
+                Some(Some(one)) => found.push(one),
+                None => {}
             }
-            if look(same, found.len()) == Stop::Now {
-                is_over.store(true, Ordering::Relaxed);
-            }
-        }
-    });
+            look(same, found.len())
+        },
+    )?;
     found.sort_by_key(|found| found.seed);
-    broken.map_or(Ok((same, found)), Err)
+    Ok((same, found))
 }
 
 fn play(verifier: &Verifier, run: &Run, nth: u64) -> Result<Option<Found>, LiveError> {

@@ -18,7 +18,9 @@ pub use model::Model;
 pub use replay::replay;
 pub use shrink::Shrunk;
 pub use tally::{Demands, Tally};
-pub use workers::{Run, Stop, explore};
+pub use workers::{Run, explore};
+
+pub use crate::pool::{Stop, fresh_seed};
 
 use crate::live::LiveError;
 use crate::model::script::Script;

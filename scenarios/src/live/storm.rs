@@ -6,6 +6,7 @@
 
 use fake_nginx::fault::Fault as BinaryFault;
 use fake_nginx::machine::Signal;
+use orchestrator::machine::Options;
 use serde::{Deserialize, Serialize};
 
 use crate::model::binaries::BINARIES;
@@ -112,22 +113,19 @@ pub(crate) const fn can_play(binary: Option<BinaryFault>) -> bool {
 
 /// A command in words, with durations that a test can wait for.
 pub(crate) fn words(command: &Command) -> Vec<String> {
-    let soak = |soak_ms: u64| format!("{}ms", soak_ms / SHORTENED);
+    let with = |name: &str, options: &Options| -> Vec<String> {
+        let soak = format!("{}ms", options.soak_ms / SHORTENED);
+        [name, "--soak", &soak, "--ready-within", READY_WITHIN, "--drain-within", DRAIN_WITHIN]
+            .map(str::to_owned)
+            .to_vec()
+    };
     let words: Vec<String> = match command {
         Command::Upgrade(options) => {
-            let mut words = vec!["upgrade".into(), "--soak".into(), soak(options.soak_ms)];
-            words.extend(["--ready-within".into(), READY_WITHIN.into()]);
-            words.extend(["--drain-within".into(), DRAIN_WITHIN.into()]);
+            let mut words = with("upgrade", options);
             words.extend(options.is_held.then(|| "--hold".into()));
             words
         }
-        Command::Rollback(options) => {
-            let soak = soak(options.soak_ms);
-            let mut words = vec!["rollback".into(), "--soak".into(), soak];
-            words.extend(["--ready-within".into(), READY_WITHIN.into()]);
-            words.extend(["--drain-within".into(), DRAIN_WITHIN.into()]);
-            words
-        }
+        Command::Rollback(options) => with("rollback", options),
         Command::Commit => vec!["commit".into()],
         Command::Recover => vec!["recover".into()],
     };

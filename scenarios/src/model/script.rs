@@ -290,9 +290,7 @@ impl Play<'_> {
             // A way back after a finished upgrade that was undone: the newer binary serves as before.
             return faults < 2 && !entry.0.options.is_way_back;
         };
-        let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
-        let may_end = has_killed_masters || script.has_mortal_master();
-        faults < 2 && (!may_end || self.world.has_master_that_stays())
+        faults < 2 && (!self.may_end_masters(script) || self.world.has_master_that_stays())
     }
 
     /// Everything that drains gets the time that it needs.
@@ -315,9 +313,7 @@ impl Play<'_> {
 
     fn judge_end(&mut self, script: &Script) {
         let masters = self.masters();
-        let has_killed_masters = self.world.counts.faults.iter().any(|fault| fault.is_of_master());
-        let may_end = has_killed_masters || script.has_mortal_master();
-        if self.is_stuck() || (masters == 0 && may_end) {
+        if self.is_stuck() || (masters == 0 && self.may_end_masters(script)) {
             return;
         }
         if masters != 1 {
@@ -338,6 +334,11 @@ impl Play<'_> {
         if !self.world.fresh_connection_finds_worker() && !self.world.script_killed_the_last_one() {
             self.is_found(|| "nobody accepts at the end".to_owned());
         }
+    }
+
+    /// True if a master was ended by the script, or may have ended by itself.
+    fn may_end_masters(&self, script: &Script) -> bool {
+        script.has_mortal_master() || self.world.counts.faults.iter().any(|fault| fault.is_of_master())
     }
 
     fn is_stuck(&self) -> bool {
