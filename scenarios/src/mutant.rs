@@ -88,3 +88,9 @@ pub fn orchestrator_defects(mutants: &[Mutant]) -> Defects {
     let names = of_orchestrator(mutants);
     Defects::named(names.iter().map(String::as_str))
 }
+
+/// As they are typed behind a command, each with a blank before it.
+#[must_use]
+pub fn as_arguments(mutants: &[Mutant]) -> String {
+    mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect()
+}

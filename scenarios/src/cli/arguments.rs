@@ -274,7 +274,7 @@ pub(crate) struct Verify {
     /// How many sequences play at once [default: four for each core, as processes wait]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
-    /// Write every difference into this folder
+    /// Write the differences that are told, made small, into this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) keep: Option<PathBuf>,
     /// Compare a deliberately defective fake, to see that the difference is noticed

@@ -127,7 +127,7 @@ fn missing(kind: WorldKind, tally: &Tally) -> Vec<String> {
 
 /// The command that plays a failure again.
 fn command(arguments: &arguments::Explore, failure: &Failure) -> String {
-    let mutants: String = arguments.mutant.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
+    let mutants = mutant::as_arguments(&arguments.mutant);
     let world = arguments.world.kind();
     format!("oldbin-lab explore --world {world} --seed {} --scripts 1{mutants}", failure.seed)
 }

@@ -33,7 +33,7 @@ pub(super) fn replay(
     for (index, name) in names.iter().enumerate() {
         let kept = load(name)?;
         progress.begin(name);
-        let mutants: String = arguments.mutant.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
+        let mutants = mutant::as_arguments(&arguments.mutant);
         let (mut replayed, world) = match arguments.world {
             ReplayWorld::Model => (regression::replay(&kept, mistakes), ""),
             ReplayWorld::Fake => {

@@ -177,9 +177,7 @@ pub(super) fn run_all(
 
 fn run(job: Job, how: &How, releases: &[nginx::Found]) -> Result<Ran, LabError> {
     let mut replay = format!("oldbin-lab run {} --world {} --seed {}", job.called, job.world, job.seed);
-    for mutant in &how.mutants {
-        replay.push_str(&format!(" --mutant {mutant}"));
-    }
+    replay.push_str(&mutant::as_arguments(&how.mutants));
     if how.no_namespaces {
         replay.push_str(" --no-namespaces");
     }

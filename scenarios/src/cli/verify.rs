@@ -17,6 +17,7 @@ use crate::conformance::{self, Compared, Found, Kept, Pair, Run, Seen, Sequence,
 use crate::explore::{Stop, fresh_seed};
 use crate::live::clock::Clock;
 use crate::live::nginx;
+use crate::mutant;
 
 /// How many differences are made small and told; the others are counted.
 const TOLD_MAX: usize = 5;
@@ -95,8 +96,9 @@ fn verify_random(arguments: &arguments::Verify, verifier: &Verifier) -> Result<V
         let (sequence, seen) = conformance::shrink(verifier, &sequence, &seen, || !interrupt.was_there())?;
         let steps = run.steps_max;
         let replay = format!(
-            "oldbin-lab verify --seed {seed} --sequences 1 --steps-max {steps} --pair {}",
-            verifier.pair()
+            "oldbin-lab verify --seed {seed} --sequences 1 --steps-max {steps} --pair {}{}",
+            verifier.pair(),
+            mutant::as_arguments(&arguments.mutant)
         );
         let file = arguments.keep.as_deref().map(|folder| keep(folder, seed, &sequence)).transpose()?;
         told.push(Told { name: format!("seed {seed}"), sequence, seen, replay, file });
@@ -116,7 +118,11 @@ fn verify_kept(arguments: &arguments::Verify, verifier: &Verifier) -> Result<Ver
                 name: kept.name,
                 sequence: kept.sequence,
                 seen: *seen,
-                replay: format!("oldbin-lab verify {name} --pair {}", verifier.pair()),
+                replay: format!(
+                    "oldbin-lab verify {name} --pair {}{}",
+                    verifier.pair(),
+                    mutant::as_arguments(&arguments.mutant)
+                ),
                 file: None,
             }),
         }

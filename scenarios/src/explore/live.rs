@@ -7,7 +7,7 @@ use crate::model::binaries::BINARIES;
 use crate::model::choice::Seeded;
 use crate::model::fault::{Blow, Fault};
 use crate::model::script::Script;
-use crate::mutant::Mutant;
+use crate::mutant::{self, Mutant};
 use crate::scenario::WorldKind;
 use crate::trace::Trace;
 
@@ -54,7 +54,7 @@ impl Live {
 
     /// The command that plays the script of a seed again.
     fn replay(&self, seed: u64) -> String {
-        let mutants: String = self.mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
+        let mutants = mutant::as_arguments(&self.mutants);
         format!("oldbin-lab explore --world {} --seed {seed} --scripts 1{mutants}", self.world)
     }
 }
