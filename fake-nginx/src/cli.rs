@@ -9,10 +9,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
+use strum::VariantArray;
 
 use crate::conf::directive;
 use crate::fault::{self, Fault};
-use crate::release::{Override, Version};
+use crate::overrides::{Flag, OLDEST_PROVEN, Override};
+use crate::release::{Profile, Version};
 use crate::stamp::{self, Stamp};
 
 /// Make fakes of nginx releases
@@ -45,6 +47,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell what a release does otherwise than others: the flags that --profile changes
+    Profile {
+        /// Release, such as 1.26.3
+        version: Version,
+        /// Print one JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
     /// List the faults that can be stamped
     Faults {
         /// Print one JSON object per line
@@ -63,7 +73,8 @@ struct StampArguments {
     /// Release to play, such as 1.26.3
     #[arg(long, value_name = "VERSION")]
     version: Version,
-    /// Change of a distribution on top of the release (can be repeated)
+    /// Flag of the release to set (debian-pidfile) or to take back (no-logs-sender), see `fake-nginx profile`
+    /// (can be repeated)
     #[arg(long = "profile", value_name = "PROFILE")]
     profiles: Vec<Override>,
     /// Misbehaviour, such as "exits-at-start status=1"; see `fake-nginx faults`
@@ -201,8 +212,12 @@ fn run(arguments: Arguments, output: &mut dyn Write) -> Result<(), Failure> {
                 ..Stamp::configured(arguments.version, &arguments.configure_arguments)
             };
             stamp::write(&stamp, &arguments.output)?;
+            if stamp.version < OLDEST_PROVEN {
+                writeln!(output, "{}", unproven(stamp.version))?;
+            }
         }
         Some(Command::Directives { json }) => directives(json, output)?,
+        Some(Command::Profile { version, json }) => profile(version, json, output)?,
         Some(Command::Faults { json }) => faults(json, output)?,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -241,6 +256,44 @@ fn directives(json: bool, output: &mut dyn Write) -> io::Result<()> {
         writeln!(output, "{:<30} {:<24} {}{since}", row.directive, row.kind, row.contexts.join(", "))?;
     }
     Ok(())
+}
+
+/// A line of `fake-nginx profile --json`.
+#[derive(Serialize)]
+struct FlagRow {
+    flag: &'static str,
+    holds: bool,
+    sentence: &'static str,
+    is_proven: bool,
+}
+
+fn profile(version: Version, json: bool, output: &mut dyn Write) -> io::Result<()> {
+    let mut profile = Profile::of(version);
+    let is_proven = version >= OLDEST_PROVEN;
+    for &flag in Flag::VARIANTS {
+        let row = FlagRow {
+            flag: flag.into(),
+            holds: *flag.of(&mut profile),
+            sentence: flag.sentence(),
+            is_proven,
+        };
+        if json {
+            writeln!(output, "{}", serde_json::to_string(&row)?)?;
+        } else {
+            let holds = if row.holds { "yes" } else { "no" };
+            writeln!(output, "{:<30} {holds:<4} {}", row.flag, row.sentence)?;
+        }
+    }
+    if !is_proven && !json {
+        writeln!(output, "{}", unproven(version))?;
+    }
+    Ok(())
+}
+
+fn unproven(version: Version) -> String {
+    format!(
+        "unproven: {version} is older than {OLDEST_PROVEN}, the oldest release that the tests compare with nginx"
+    )
 }
 
 /// A line of `fake-nginx faults --json`.
@@ -294,6 +347,7 @@ mod tests {
         Commands:
           stamp        Write an executable that plays one release of nginx
           directives   List the directives that a fake honours, and those that it accepts without effect
+          profile      Tell what a release does otherwise than others: the flags that --profile changes
           faults       List the faults that can be stamped
           completions  Print a completion script for a shell
           help         Print this message or the help of the given subcommand(s)
@@ -321,8 +375,8 @@ mod tests {
               --version <VERSION>
                   Release to play, such as 1.26.3
               --profile <PROFILE>
-                  Change of a distribution on top of the release (can be repeated) [possible values:
-                  debian-pidfile]
+                  Flag of the release to set (debian-pidfile) or to take back (no-logs-sender), see
+                  `fake-nginx profile` (can be repeated)
               --fault <FAULT>
                   Misbehaviour, such as "exits-at-start status=1"; see `fake-nginx faults`
               --control <SOCKET>
@@ -340,6 +394,18 @@ mod tests {
           fake-nginx stamp --version 1.22.1 --profile debian-pidfile --output ./nginx-old
           fake-nginx stamp --version 1.26.3 --fault "exits-at-start status=1" --output ./nginx-new
         "#);
+    }
+
+    #[test]
+    fn a_profile_tells_its_flags_and_whether_anybody_has_compared_it() {
+        assert!(
+            printed("fake-nginx profile 1.22.1").contains("\nhas-error-log-option           yes  option -e")
+        );
+        assert!(!printed("fake-nginx profile 1.18.0").contains("unproven"));
+        assert!(printed("fake-nginx profile 1.14.2").ends_with("compare with nginx\n"));
+        let refused =
+            refused(&["fake-nginx", "stamp", "--version", "1.14.2", "--output", "x", "--profile", "debian"]);
+        assert!(refused.contains("no profile has a flag \"debian\""), "{refused}");
     }
 
     #[test]
@@ -376,14 +442,14 @@ mod tests {
         "#);
         let table = printed("fake-nginx directives");
         insta::assert_snapshot!(table.lines().take(4).collect::<Vec<_>>().join("\n"), @r#"
-        add_header                     honoured                 http, server, location
+        absolute_redirect              honoured                 http, server, location
+        add_header                     honoured                 http, server, location, if in location
+        alias                          honoured                 location
         client_header_timeout          honoured                 http, server
-        client_max_body_size           honoured                 http, server, location
-        daemon                         honoured                 main
         "#);
         let json = printed("fake-nginx directives --json");
         assert_eq!(table.lines().count(), json.lines().count());
-        insta::assert_snapshot!(json.lines().next().unwrap(), @r#"{"directive":"add_header","kind":"honoured","contexts":["http","server","location"],"since":null}"#);
+        insta::assert_snapshot!(json.lines().next().unwrap(), @r#"{"directive":"absolute_redirect","kind":"honoured","contexts":["http","server","location"],"since":null}"#);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod http;
 pub mod machine;
 pub mod options;
 pub mod os;
+pub mod overrides;
 pub mod release;
 pub mod stamp;
 

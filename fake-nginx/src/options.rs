@@ -200,6 +200,7 @@ mod tests {
         parse(&argv, &Profile::of(Version::new(1, 26, 3)))
     }
 
+    /// checks: C1
     #[test]
     fn letters_are_bundled_and_a_value_ends_the_bundle() {
         let options = parsed("-tqp/dir -c n.conf").unwrap();
@@ -214,6 +215,7 @@ mod tests {
         assert_eq!(parsed("--"), Err("nginx: invalid option: \"-\"".to_owned()));
     }
 
+    /// checks: C13
     #[test]
     fn the_error_log_option_is_unknown_before_1_19_5() {
         let old = Profile::of(Version::new(1, 19, 4));

@@ -97,12 +97,12 @@ pub struct Profile {
     pub keepalive_requests_default: u32,
     /// 1.21.6: a draining worker answers `Connection: close`, and accepted connections are balanced.
     pub closes_while_draining: bool,
-    /// 1.23.3: events posted by the idle close run at once.
-    pub runs_posted_after_idle_close: bool,
+    /// Before 1.23.3: reuseport sockets are cloned even with `master_process off`, where nobody accepts from clones.
+    pub clones_sockets_without_master: bool,
+    /// Before 1.23.3: a single process that inherits sockets dies of SIGSEGV.
+    pub single_crashes_on_inherited: bool,
     /// 1.25.4: no alert about open sockets after TERM to a draining worker.
     pub quiet_after_term: bool,
-    /// 1.27.4: the directive `keepalive_min_timeout`.
-    pub has_keepalive_min_timeout: bool,
     /// Debian and Ubuntu: the launcher writes the pid file before it exits.
     pub debian_pidfile: bool,
 }
@@ -122,33 +122,10 @@ impl Profile {
             has_error_log_option: since(1, 19, 5),
             keepalive_requests_default: if since(1, 19, 10) { 1000 } else { 100 },
             closes_while_draining: since(1, 21, 6),
-            runs_posted_after_idle_close: since(1, 23, 3),
+            clones_sockets_without_master: !since(1, 23, 3),
+            single_crashes_on_inherited: !since(1, 23, 3),
             quiet_after_term: since(1, 25, 4),
-            has_keepalive_min_timeout: since(1, 27, 4),
             debian_pidfile: false,
         }
-    }
-}
-
-/// A distribution's change on top of a release.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Override {
-    /// The launcher writes the pid file, not the daemon (Debian, Ubuntu).
-    DebianPidfile,
-}
-
-impl Profile {
-    /// The same flags with `overrides` applied.
-    #[must_use]
-    pub fn with(mut self, overrides: &[Override]) -> Self {
-        for change in overrides {
-            match change {
-                Override::DebianPidfile => self.debian_pidfile = true,
-            }
-        }
-        self
     }
 }

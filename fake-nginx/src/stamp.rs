@@ -21,7 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
-use crate::release::{Override, Profile, Version};
+use crate::overrides::Override;
+use crate::release::{Profile, Version};
 
 /// The last bytes of a stamped executable.
 pub const MAGIC: &[u8; 17] = b"fake-nginx-stamp1";

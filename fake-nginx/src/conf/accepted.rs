@@ -10,10 +10,11 @@ use super::directive::{Contexts, Directive, Takes};
 const MAIN: Contexts = Contexts::MAIN;
 const EVENTS: Contexts = Contexts::EVENTS;
 const HTTP: Contexts = Contexts::HTTP;
-const SERVER: Contexts = Contexts::SERVER;
-const LOCATION: Contexts = Contexts::LOCATION;
 const SITE: Contexts = Contexts::HTTP.or(Contexts::SERVER);
 const WEB: Contexts = Contexts::WEB;
+const UPSTREAM: Contexts = Contexts::UPSTREAM;
+const LOCATION_IF: Contexts = Contexts::LOCATION_IF;
+const LIMIT: Contexts = Contexts::LIMIT;
 const ANY_NUMBER: usize = usize::MAX;
 
 /// Accepted without effect, by module.
@@ -36,13 +37,12 @@ pub(super) static ACCEPTED: &[Directive] = &[
     Directive::one("worker_aio_requests", EVENTS, Takes::Number),
     // Logs.
     Directive::own("error_log", WEB, 1, ANY_NUMBER),
-    Directive::own("access_log", WEB, 1, ANY_NUMBER),
+    Directive::own("access_log", WEB.or(LOCATION_IF).or(LIMIT), 1, ANY_NUMBER),
     Directive::own("log_format", HTTP, 2, ANY_NUMBER),
-    Directive::one("log_not_found", WEB, Takes::Flag),
     Directive::one("log_subrequest", WEB, Takes::Flag),
     Directive::one("open_log_file_cache", WEB, Takes::Text).many(1, 4),
     // Connections and buffers.
-    Directive::one("sendfile", WEB, Takes::Flag),
+    Directive::one("sendfile", WEB.or(LOCATION_IF), Takes::Flag),
     Directive::one("sendfile_max_chunk", WEB, Takes::Size),
     Directive::one("tcp_nopush", WEB, Takes::Flag),
     Directive::one("tcp_nodelay", WEB, Takes::Flag),
@@ -50,14 +50,10 @@ pub(super) static ACCEPTED: &[Directive] = &[
     Directive::one("directio", WEB, Takes::Text),
     Directive::one("output_buffers", WEB, Takes::Text).many(2, 2),
     Directive::one("postpone_output", WEB, Takes::Size),
-    Directive::one("send_timeout", WEB, Takes::Milliseconds),
     Directive::one("reset_timedout_connection", WEB, Takes::Flag),
-    Directive::one("lingering_close", WEB, Takes::Text),
-    Directive::one("lingering_time", WEB, Takes::Milliseconds),
-    Directive::one("lingering_timeout", WEB, Takes::Milliseconds),
     Directive::one("keepalive_disable", WEB, Takes::Text).many(1, 2),
     Directive::one("keepalive_time", WEB, Takes::Milliseconds).since(1, 19, 10),
-    Directive::one("limit_rate_after", WEB, Takes::Size),
+    Directive::one("limit_rate_after", WEB.or(LOCATION_IF), Takes::Size),
     Directive::one("client_header_buffer_size", SITE, Takes::Size),
     Directive::one("large_client_header_buffers", SITE, Takes::Text).many(2, 2),
     Directive::one("ignore_invalid_headers", SITE, Takes::Flag),
@@ -72,29 +68,19 @@ pub(super) static ACCEPTED: &[Directive] = &[
     Directive::one("types_hash_bucket_size", WEB, Takes::Number),
     Directive::one("variables_hash_max_size", HTTP, Takes::Number),
     Directive::one("variables_hash_bucket_size", HTTP, Takes::Number),
-    Directive::one("server_name_in_redirect", WEB, Takes::Flag),
-    Directive::one("port_in_redirect", WEB, Takes::Flag),
-    Directive::one("absolute_redirect", WEB, Takes::Flag),
     Directive::one("chunked_transfer_encoding", WEB, Takes::Flag),
     Directive::one("msie_padding", WEB, Takes::Flag),
-    Directive::one("max_ranges", WEB, Takes::Number),
-    Directive::one("etag", WEB, Takes::Flag),
-    Directive::one("if_modified_since", WEB, Takes::Text),
-    Directive::own("resolver", WEB, 1, ANY_NUMBER),
-    Directive::one("resolver_timeout", WEB, Takes::Milliseconds),
+    Directive::own("resolver", WEB.or(UPSTREAM), 1, ANY_NUMBER),
+    Directive::one("resolver_timeout", WEB.or(UPSTREAM), Takes::Milliseconds),
     // Temporary files.
     Directive::one("client_body_temp_path", WEB, Takes::Text).many(1, 4),
     Directive::one("proxy_temp_path", WEB, Takes::Text).many(1, 4),
     Directive::one("fastcgi_temp_path", WEB, Takes::Text).many(1, 4),
     Directive::one("uwsgi_temp_path", WEB, Takes::Text).many(1, 4),
     Directive::one("scgi_temp_path", WEB, Takes::Text).many(1, 4),
-    // Files: the fake has none, so these places answer 404.
-    Directive::one("root", WEB, Takes::Text),
-    Directive::own("index", WEB, 1, ANY_NUMBER),
-    Directive::own("error_page", WEB, 2, ANY_NUMBER),
-    Directive::own("try_files", SERVER.or(LOCATION), 2, ANY_NUMBER),
-    Directive::own("expires", WEB, 1, 2),
-    Directive::one("charset", WEB, Takes::Text),
+    // Files.
+    Directive::own("expires", WEB.or(LOCATION_IF), 1, 2),
+    Directive::one("charset", WEB.or(LOCATION_IF), Takes::Text),
     Directive::one("autoindex", WEB, Takes::Flag),
     Directive::one("open_file_cache", WEB, Takes::Text).many(1, 2),
     Directive::one("open_file_cache_valid", WEB, Takes::Seconds),
@@ -102,7 +88,7 @@ pub(super) static ACCEPTED: &[Directive] = &[
     Directive::one("open_file_cache_errors", WEB, Takes::Flag),
     Directive::one("disable_symlinks", WEB, Takes::Text).many(1, 2),
     // Compression.
-    Directive::one("gzip", WEB, Takes::Flag),
+    Directive::one("gzip", WEB.or(LOCATION_IF), Takes::Flag),
     Directive::one("gzip_vary", WEB, Takes::Flag),
     Directive::one("gzip_buffers", WEB, Takes::Text).many(2, 2),
     Directive::one("gzip_comp_level", WEB, Takes::Number),

@@ -6,12 +6,14 @@
 use std::fmt;
 
 use super::accepted::ACCEPTED;
+use super::gateways::GATEWAYS;
 use super::honoured::HONOURED;
+use super::modules::MODULES;
 use crate::release::Version;
 
 /// A set of places where a directive may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contexts(u8);
+pub struct Contexts(u16);
 
 impl Contexts {
     /// Outside all blocks.
@@ -24,10 +26,18 @@ impl Contexts {
     pub const SERVER: Self = Self(8);
     /// `location`
     pub const LOCATION: Self = Self(16);
+    /// `upstream`
+    pub const UPSTREAM: Self = Self(32);
+    /// `if` in a `server`
+    pub const SERVER_IF: Self = Self(64);
+    /// `if` in a `location`
+    pub const LOCATION_IF: Self = Self(128);
+    /// `limit_except`
+    pub const LIMIT: Self = Self(256);
     /// `http`, `server` and `location`
     pub const WEB: Self = Self(4 | 8 | 16);
     /// Everywhere.
-    pub const ANY: Self = Self(31);
+    pub const ANY: Self = Self(511);
 
     /// Both sets together.
     #[must_use]
@@ -49,6 +59,10 @@ impl Contexts {
             (Self::HTTP, "http"),
             (Self::SERVER, "server"),
             (Self::LOCATION, "location"),
+            (Self::UPSTREAM, "upstream"),
+            (Self::SERVER_IF, "if in server"),
+            (Self::LOCATION_IF, "if in location"),
+            (Self::LIMIT, "limit_except"),
         ]
         .into_iter()
         .filter_map(move |(context, name)| self.contains(context).then_some(name))
@@ -180,7 +194,7 @@ impl Directive {
 
 /// The table: every directive that is not unknown, the honoured ones first.
 pub fn all() -> impl Iterator<Item = &'static Directive> {
-    HONOURED.iter().chain(ACCEPTED)
+    HONOURED.iter().chain(ACCEPTED).chain(GATEWAYS).chain(MODULES)
 }
 
 /// The directives called `name` that `version` knows; two when it means different things in different places.

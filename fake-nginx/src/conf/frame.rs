@@ -6,8 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use super::content::ContentRules;
 use super::directive::Contexts;
 use super::listen::ListenLine;
+use super::patience::{Lingers, Patience};
+use super::stream::Within;
 use super::types::{Location, LocationMatch, Return};
 use super::variable::Template;
 use crate::release::Profile;
@@ -23,6 +26,10 @@ pub(super) struct Frame {
     pub(super) settings: Settings,
     /// Whether this is a `types` block, whose lines are no directives.
     pub(super) is_types: bool,
+    /// Whether its lines are no directives of ours, and if so whether there may be blocks among them.
+    pub(super) is_free: Option<bool>,
+    /// Of `stream` and the blocks in it.
+    pub(super) stream: Option<Within>,
     /// The index of the server that this block is or stands in.
     pub(super) server: usize,
     /// The place where a `server` was opened.
@@ -44,6 +51,8 @@ pub(super) struct Frame {
 pub(super) struct LocationPlace {
     /// Which requests.
     pub(super) matches: LocationMatch,
+    /// `^~`
+    pub(super) is_final: bool,
     /// The text of the place for errors, ` in F:N`.
     pub(super) at: String,
 }
@@ -56,6 +65,8 @@ impl Frame {
             seen: BTreeSet::new(),
             settings: Settings::default(),
             is_types: false,
+            is_free: None,
+            stream: None,
             server: 0,
             at: None,
             place: None,
@@ -79,8 +90,14 @@ pub(super) struct Settings {
     pub(super) keepalive_timeout: Option<(u64, u64)>,
     pub(super) keepalive_requests: Option<u64>,
     pub(super) keepalive_min_timeout_ms: Option<u64>,
+    pub(super) send_timeout_ms: Option<u64>,
+    pub(super) lingering_close: Option<Lingers>,
+    pub(super) lingering_time_ms: Option<u64>,
+    pub(super) lingering_timeout_ms: Option<u64>,
     pub(super) client_header_timeout_ms: Option<u64>,
     pub(super) server_tokens: Option<bool>,
+    pub(super) content: ContentRules,
+    pub(super) is_gateway: bool,
 }
 
 impl Settings {
@@ -97,8 +114,25 @@ impl Settings {
             keepalive_timeout: inner.keepalive_timeout.or(outer.keepalive_timeout),
             keepalive_requests: inner.keepalive_requests.or(outer.keepalive_requests),
             keepalive_min_timeout_ms: inner.keepalive_min_timeout_ms.or(outer.keepalive_min_timeout_ms),
+            send_timeout_ms: inner.send_timeout_ms.or(outer.send_timeout_ms),
+            lingering_close: inner.lingering_close.or(outer.lingering_close),
+            lingering_time_ms: inner.lingering_time_ms.or(outer.lingering_time_ms),
+            lingering_timeout_ms: inner.lingering_timeout_ms.or(outer.lingering_timeout_ms),
             client_header_timeout_ms: inner.client_header_timeout_ms.or(outer.client_header_timeout_ms),
             server_tokens: inner.server_tokens.or(outer.server_tokens),
+            content: self.content.within(&outer.content),
+            is_gateway: inner.is_gateway,
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        let default = Patience::default();
+        let or = |set: Option<u64>, default| set.map_or(default, |ms| u32::try_from(ms).unwrap_or(u32::MAX));
+        Patience {
+            send_ms: or(self.send_timeout_ms, default.send_ms),
+            lingers: self.lingering_close.unwrap_or(default.lingers),
+            linger_ms: or(self.lingering_time_ms, default.linger_ms),
+            linger_timeout_ms: or(self.lingering_timeout_ms, default.linger_timeout_ms),
         }
     }
 
@@ -106,7 +140,9 @@ impl Settings {
     pub(super) fn finish(self, matches: LocationMatch, nested: Vec<Location>, profile: &Profile) -> Location {
         let (keepalive_timeout_ms, keepalive_header_s) = self.keepalive_timeout.unwrap_or((75_000, 0));
         Location {
+            patience: self.patience(),
             matches,
+            is_final: false,
             nested,
             answer: self.answer,
             default_type: self.default_type.unwrap_or_else(|| "text/plain".to_owned()),
@@ -119,6 +155,8 @@ impl Settings {
             keepalive_requests: self.keepalive_requests.unwrap_or(profile.keepalive_requests_default.into()),
             keepalive_min_timeout_ms: self.keepalive_min_timeout_ms.unwrap_or(0),
             server_tokens: self.server_tokens.unwrap_or(true),
+            content: self.content,
+            is_gateway: self.is_gateway,
         }
     }
 }

@@ -12,6 +12,8 @@ const HTTP: Contexts = Contexts::HTTP;
 const SERVER: Contexts = Contexts::SERVER;
 const LOCATION: Contexts = Contexts::LOCATION;
 const WEB: Contexts = Contexts::WEB;
+const SERVER_IF: Contexts = Contexts::SERVER_IF;
+const LOCATION_IF: Contexts = Contexts::LOCATION_IF;
 
 /// Honoured, by context and then by subject.
 pub(super) static HONOURED: &[Directive] = &[
@@ -33,15 +35,32 @@ pub(super) static HONOURED: &[Directive] = &[
     Directive::own("listen", SERVER, 1, usize::MAX).honoured(),
     Directive::own("server_name", SERVER, 1, usize::MAX).honoured(),
     Directive::block("location", SERVER.or(LOCATION), 1, 2).repeated().honoured(),
-    Directive::own("return", SERVER.or(LOCATION), 1, 2).honoured(),
+    Directive::own("return", SERVER.or(LOCATION).or(SERVER_IF).or(LOCATION_IF), 1, 2).honoured(),
     Directive::block("types", WEB, 0, 0).repeated().honoured(),
     Directive::one("default_type", WEB, Takes::Text).honoured(),
-    Directive::own("add_header", WEB, 2, 3).honoured(),
-    Directive::one("limit_rate", WEB, Takes::Size).honoured(),
+    Directive::own("add_header", WEB.or(LOCATION_IF), 2, 3).honoured(),
+    Directive::one("limit_rate", WEB.or(LOCATION_IF), Takes::Size).honoured(),
     Directive::one("client_max_body_size", WEB, Takes::Offset).honoured(),
     Directive::one("keepalive_timeout", WEB, Takes::Text).many(1, 2).honoured(),
     Directive::one("keepalive_requests", WEB, Takes::Number).honoured(),
+    Directive::one("send_timeout", WEB, Takes::Milliseconds).honoured(),
+    Directive::one("lingering_close", WEB, Takes::Text).honoured(),
+    Directive::one("lingering_time", WEB, Takes::Milliseconds).honoured(),
+    Directive::one("lingering_timeout", WEB, Takes::Milliseconds).honoured(),
     Directive::one("keepalive_min_timeout", WEB, Takes::Milliseconds).since(1, 27, 4).honoured(),
     Directive::one("client_header_timeout", HTTP.or(SERVER), Takes::Milliseconds).honoured(),
     Directive::one("server_tokens", WEB, Takes::Text).honoured(),
+    Directive::own("root", WEB.or(LOCATION_IF), 1, 1).honoured(),
+    Directive::own("index", WEB, 1, usize::MAX).honoured(),
+    Directive::own("error_page", WEB.or(LOCATION_IF), 2, usize::MAX).honoured(),
+    Directive::own("try_files", SERVER.or(LOCATION), 2, usize::MAX).honoured(),
+    Directive::one("server_name_in_redirect", WEB, Takes::Flag).honoured(),
+    Directive::one("port_in_redirect", WEB, Takes::Flag).honoured(),
+    Directive::one("absolute_redirect", WEB, Takes::Flag).honoured(),
+    Directive::one("max_ranges", WEB, Takes::Number).honoured(),
+    Directive::one("etag", WEB, Takes::Flag).honoured(),
+    Directive::one("if_modified_since", WEB, Takes::Text).honoured(),
+    Directive::one("log_not_found", WEB, Takes::Flag).honoured(),
+    Directive::own("alias", LOCATION, 1, 1).honoured(),
+    Directive::one("recursive_error_pages", WEB, Takes::Flag).honoured(),
 ];

@@ -30,6 +30,8 @@ pub struct LoadFrom {
     pub pid: PathBuf,
     /// The built-in error log, or `-e`; relative to `prefix`. `stderr` and the empty path are standard error.
     pub error_log: PathBuf,
+    /// The arguments of the configure script: they tell which modules there are. Empty is all of them.
+    pub configure_arguments: String,
     /// Whether the process's effective user is root.
     pub is_root: bool,
     /// What `worker_processes auto` means.
@@ -50,6 +52,7 @@ impl LoadFrom {
             profile: stamp.profile(),
             pid: stamp.pid.clone(),
             error_log: given(&options.error_log, &stamp.error_log),
+            configure_arguments: stamp.configure_arguments.clone(),
             is_root,
             cores,
         }
@@ -101,12 +104,16 @@ pub fn load(from: &LoadFrom) -> Result<(Conf, Vec<Warning>), ConfError> {
         error_logs,
         user: main.user,
         worker_processes: main.worker_processes.unwrap_or(1),
+        clones_early: (!from.profile.reuseport_after_parse)
+            .then(|| main.worker_processes_at_http.unwrap_or(1)),
         working_directory: main.working_directory.map(Into::into),
         worker_shutdown_timeout_ms: main.worker_shutdown_timeout_ms.filter(|&timeout_ms| timeout_ms > 0),
         worker_connections: main.worker_connections.unwrap_or(512),
         env: main.env,
         listens: main.listens,
         servers: main.servers,
+        streams: main.streams,
+        prefix,
         hostname: nix::unistd::gethostname()
             .map(|name| name.to_string_lossy().to_ascii_lowercase())
             .unwrap_or_default(),
@@ -205,9 +212,26 @@ mod tests {
         let behind: Vec<_> = conf.listens[4].addresses.iter().map(|address| address.local).collect();
         assert_eq!(behind, [Some("127.0.0.1".parse().unwrap()), None]);
         assert_eq!(conf.listens[2].addresses[0].servers, [1, 2]);
-        let sockets = conf.sockets();
+        let sockets = conf.sockets(false);
         assert_eq!((sockets[0], sockets[1]), ((0, Some(0)), (1, None)));
         assert_eq!(sockets[10..], [(0, Some(1)), (0, Some(2))]);
+    }
+
+    #[test]
+    fn before_1_15_2_sockets_are_cloned_for_the_workers_that_are_known_when_http_ends() {
+        let sockets = |text: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("n.conf"), text).unwrap();
+            let profile = Profile::of(crate::release::Version::new(1, 14, 2));
+            load(&LoadFrom { profile, ..from(folder.path()) }).unwrap().0.sockets(true)
+        };
+        let http = "http { server { listen 127.0.0.1:1 reuseport; listen 127.0.0.1:2; } }";
+
+        let after = sockets(&format!("events {{}} {http} worker_processes 2;"));
+        let before = sockets(&format!("events {{}} worker_processes 2; {http}"));
+
+        assert_eq!(after, [(0, Some(0)), (1, None)]);
+        assert_eq!(before, [(0, Some(0)), (0, Some(1)), (1, None)]);
     }
 
     #[test]
@@ -228,6 +252,7 @@ mod tests {
         assert_eq!(conf.client_header_timeout_ms(0), 2000);
     }
 
+    /// checks: C6
     #[test]
     fn includes_are_read_in_order_and_kept_for_the_dump() {
         let folder = tempfile::tempdir().unwrap();
@@ -328,6 +353,7 @@ mod tests {
         proptest::sample::select(known)
     }
 
+    /// checks: S10
     #[test]
     fn user_is_for_root_only() {
         let folder = tempfile::tempdir().unwrap();

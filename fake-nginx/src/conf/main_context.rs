@@ -13,6 +13,7 @@ use nix::unistd::{Group, User as SystemUser};
 use super::read::{Fail, Reader, full_name, os_reason};
 use super::types::{ConfError, EnvEntry, ErrorLog, Level, Listen, LogTarget, Server, User};
 use super::value;
+use super::variable::Template;
 
 /// The group that nginx's configure script finds on a system without the group `nobody`.
 const DEFAULT_GROUPS: [&str; 2] = ["nobody", "nogroup"];
@@ -31,12 +32,15 @@ pub(super) struct Main {
     pub(super) has_error_log: bool,
     pub(super) user: Option<User>,
     pub(super) worker_processes: Option<u16>,
+    /// The same, when `http` ended.
+    pub(super) worker_processes_at_http: Option<u16>,
     pub(super) worker_shutdown_timeout_ms: Option<u64>,
     pub(super) working_directory: Option<String>,
     pub(super) worker_connections: Option<u32>,
     pub(super) env: Vec<EnvEntry>,
     pub(super) has_events: bool,
     pub(super) servers: Vec<Server>,
+    pub(super) streams: Vec<Template>,
     pub(super) listens: Vec<Listen>,
 }
 
@@ -73,7 +77,7 @@ impl Reader<'_> {
     }
 
     /// A module that is there is taken for one that fits and does nothing.
-    fn load_module(&self, name: &str) -> Result<(), Fail> {
+    fn load_module(&mut self, name: &str) -> Result<(), Fail> {
         if self.main.has_events {
             return Err(Fail::Word("is specified too late"));
         }
@@ -90,7 +94,10 @@ impl Reader<'_> {
             }
             Ok(Err(error)) => format!("cannot read file data: {}", reason(&error)),
             Ok(Ok(())) if begin != *ELF => "invalid ELF header".to_owned(),
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(())) => {
+                self.loaded.push(path);
+                return Ok(());
+            }
         };
         Err(Fail::Said(format!("dlopen() \"{path}\" failed ({path}: {why})")))
     }

@@ -7,15 +7,19 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::directive::{self, Contexts, Directive, Takes};
+use super::built;
+use super::directive::{self, Contexts, Directive, Kind, Takes};
 use super::frame::Frame;
 use super::glob;
 use super::load::LoadFrom;
 use super::main_context::Main;
 use super::site::Ports;
+use super::stream::Within;
 use super::token::{Token, Tokenizer};
 use super::types::{ConfError, Level, Message, SourceFile, Warning};
+use super::upstream::Upstreams;
 use super::value::{self, Unit};
+use super::variable::Template;
 
 /// How deep files may include each other; nginx runs out of file descriptors instead.
 const INCLUDE_DEPTH_MAX: usize = 100;
@@ -62,8 +66,18 @@ pub(super) struct Reader<'a> {
     pub(super) conf_prefix: String,
     pub(super) main: Main,
     pub(super) ports: Ports,
+    /// The same of `stream`.
+    pub(super) stream_ports: Ports,
     pub(super) warnings: Vec<Warning>,
     pub(super) files: Vec<SourceFile>,
+    /// The variables that the configuration makes.
+    pub(super) defined: Vec<String>,
+    /// The variables that directives without effect name, in order.
+    pub(super) named: Vec<Template>,
+    /// The files of modules that were loaded.
+    pub(super) loaded: Vec<String>,
+    /// Other servers that are named.
+    pub(super) upstreams: Upstreams,
     include_depth: usize,
 }
 
@@ -74,8 +88,13 @@ impl<'a> Reader<'a> {
             conf_prefix,
             main: Main::default(),
             ports: Ports::default(),
+            stream_ports: Ports::default(),
             warnings: Vec::new(),
             files: Vec::new(),
+            defined: Vec::new(),
+            named: Vec::new(),
+            loaded: Vec::new(),
+            upstreams: Upstreams::default(),
             include_depth: 0,
         }
     }
@@ -103,7 +122,7 @@ impl<'a> Reader<'a> {
         frame: &mut Frame,
         place: &str,
     ) -> Result<(), ConfError> {
-        let content = match self.open(&path) {
+        let content = match self.content_of(&path) {
             Ok(content) => content,
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
                 let text = format!("pread() \"{}\" failed (21: Is a directory)", path.display());
@@ -122,7 +141,7 @@ impl<'a> Reader<'a> {
         self.read(&mut source, frame, Extent::File)
     }
 
-    fn open(&self, path: &std::path::Path) -> io::Result<Vec<u8>> {
+    fn content_of(&self, path: &std::path::Path) -> io::Result<Vec<u8>> {
         if self.include_depth > INCLUDE_DEPTH_MAX {
             return Err(io::Error::from_raw_os_error(nix::libc::EMFILE));
         }
@@ -158,6 +177,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads to the end of a block.
+    pub(super) fn read_block(&mut self, source: &mut Source<'_>, frame: &mut Frame) -> Result<(), ConfError> {
+        self.read(source, frame, Extent::Block)
+    }
+
     fn error_at(&mut self, source: &Source<'_>, text: String) -> ConfError {
         let text = text + &source.place();
         self.error(Level::Emerg, text)
@@ -173,12 +197,20 @@ impl<'a> Reader<'a> {
         if frame.is_types {
             return self.types_line(source, frame, words, opens);
         }
+        if let Some(within) = frame.stream {
+            return self.stream_line(source, frame, words, opens, within);
+        }
+        if let Some(nests) = frame.is_free {
+            return self.free_line(source, frame, words, opens, nests);
+        }
         let name = &words[0];
         let version = self.from.profile.version;
-        let Some(found) =
-            directive::named(name, version).find(|found| found.contexts.contains(frame.context))
+        let is_built = built::has(name, &self.from.configure_arguments, &self.loaded);
+        let Some(found) = directive::named(name, version)
+            .filter(|_| is_built)
+            .find(|found| found.contexts.contains(frame.context))
         else {
-            let is_known = directive::named(name, version).next().is_some();
+            let is_known = is_built && directive::named(name, version).next().is_some();
             return Err(Fail::Said(if is_known {
                 format!("\"{name}\" directive is not allowed here")
             } else {
@@ -206,6 +238,12 @@ impl<'a> Reader<'a> {
             _ if found.contexts == Contexts::MAIN => {
                 let place = source.place();
                 self.apply_main(found.name, arguments, number, &place)
+            }
+            _ if found.kind == Kind::Accepted
+                && found.contexts != Contexts::MAIN
+                && !["error_log", "use"].contains(&found.name) =>
+            {
+                self.accept(frame, found.name, arguments, &source.place())
             }
             _ => self.apply_web(frame, found.name, arguments, number, &source.place()),
         }
@@ -235,10 +273,21 @@ impl<'a> Reader<'a> {
             "http" => Contexts::HTTP,
             "server" => Contexts::SERVER,
             "location" => Contexts::LOCATION,
+            "upstream" => Contexts::UPSTREAM,
+            "limit_except" => Contexts::LIMIT,
+            "if" if frame.context == Contexts::SERVER => Contexts::SERVER_IF,
+            "if" => Contexts::LOCATION_IF,
             _ => frame.context,
         };
         let mut inner = Frame::new(context);
         inner.is_types = name == "types";
+        inner.is_free = match name {
+            "mail" => Some(true),
+            "map" | "geo" | "split_clients" | "charset_map" => Some(false),
+            _ => None,
+        };
+        inner.stream = (name == "stream").then_some(Within::Stream);
+        self.open(name, arguments);
         inner.server = if name == "server" { frame.servers.len() } else { frame.server };
         if name == "location" {
             inner.place = Some(self.location_place(frame, arguments, source.place())?);
@@ -251,8 +300,12 @@ impl<'a> Reader<'a> {
         }
         self.read(source, &mut inner, Extent::Block).map_err(Fail::Done)?;
         match name {
-            "http" => self.finish_http(inner, &source.place()),
+            "http" => {
+                self.main.worker_processes_at_http = self.main.worker_processes;
+                self.finish_http(inner, &source.place())
+            }
             "server" => self.finish_server(frame, inner),
+            "stream" => self.finish_stream(inner),
             "types" => {
                 frame.settings.types = Some(inner.settings.types.unwrap_or_default());
                 Ok(())
@@ -261,10 +314,14 @@ impl<'a> Reader<'a> {
                 frame.locations.push(inner);
                 Ok(())
             }
-            _ => {
+            "events" => {
                 self.main.has_events = true;
                 Ok(())
             }
+            "upstream" if !inner.seen.contains("server") => {
+                Err(Fail::Said("no servers are inside upstream".to_owned()))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -295,7 +352,7 @@ pub(super) fn full_name(prefix: &str, name: &str) -> String {
 }
 
 /// `2: No such file or directory`
-pub(super) fn os_reason(error: &io::Error) -> String {
+pub(crate) fn os_reason(error: &io::Error) -> String {
     let number = error.raw_os_error().unwrap_or(0);
     format!("{number}: {}", nix::errno::Errno::from_raw(number).desc())
 }

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use super::frame::{Frame, Settings};
 use super::listen::{ListenLine, ListenOptions};
+use super::pattern::Pattern;
 use super::types::{Address, AddressServers, Listen, Location, LocationMatch, Server, ServerName};
 use super::variable::Template;
 use crate::release::Profile;
@@ -22,10 +23,10 @@ struct SiteAddress {
     servers: Vec<usize>,
 }
 
-/// All addresses with one family and one port; the unix sockets are one such set.
+/// All addresses with one protocol, one family and one port; the unix sockets are one such set.
 #[derive(Debug)]
 struct Port {
-    key: (u8, u16),
+    key: (bool, u8, u16),
     addresses: Vec<SiteAddress>,
 }
 
@@ -43,10 +44,10 @@ impl Ports {
     }
 
     fn add_one(&mut self, server: usize, address: &Address, options: &ListenOptions) -> Result<(), String> {
-        let key = match address {
-            Address::Tcp(socket) => (if socket.is_ipv4() { 4 } else { 6 }, socket.port()),
-            Address::Unix(_) => (0, 0),
-        };
+        let is_udp = matches!(address, Address::Udp(_));
+        let key = address
+            .socket()
+            .map_or((false, 0, 0), |socket| (is_udp, if socket.is_ipv4() { 4 } else { 6 }, socket.port()));
         let at = self.0.iter().position(|port| port.key == key).unwrap_or_else(|| {
             self.0.push(Port { key, addresses: Vec::new() });
             self.0.len() - 1
@@ -84,19 +85,33 @@ impl Ports {
 
     /// The sockets in nginx's order. Where servers share an address and a name, a warning says so.
     pub(super) fn finish(
-        mut self,
+        self,
         servers: &[Server],
         warnings: &mut Vec<String>,
     ) -> Result<Vec<Listen>, String> {
-        let mut listens = Vec::new();
-        for port in &mut self.0 {
-            port.addresses.sort_by(bind_order);
-            for address in &port.addresses {
+        for port in &self.0 {
+            // In the order in which they are bound.
+            let mut addresses: Vec<&SiteAddress> = port.addresses.iter().collect();
+            addresses.sort_by(|one, two| bind_order(one, two));
+            for address in addresses {
                 check_names(address, servers, warnings)?;
             }
-            listens.extend(port.listens());
         }
-        Ok(listens)
+        Ok(self.listens())
+    }
+
+    /// The sockets in nginx's order.
+    pub(super) fn listens(mut self) -> Vec<Listen> {
+        let sort = |port: &mut Port| {
+            port.addresses.sort_by(bind_order);
+            port.listens()
+        };
+        self.0.iter_mut().flat_map(sort).collect()
+    }
+
+    /// Whether a server has this address.
+    pub(super) fn has(&self, address: &Address) -> bool {
+        self.0.iter().flat_map(|port| &port.addresses).any(|known| known.address == *address)
     }
 }
 
@@ -111,7 +126,7 @@ fn bind_order(one: &SiteAddress, two: &SiteAddress) -> Ordering {
 }
 
 fn is_wildcard(address: &Address) -> bool {
-    matches!(address, Address::Tcp(socket) if socket.ip().is_unspecified())
+    address.socket().is_some_and(|socket| socket.ip().is_unspecified())
 }
 
 impl Port {
@@ -127,9 +142,7 @@ impl Port {
                 servers: site.servers.clone(),
             };
             if has_wildcard && !site.options.bind && !is_wildcard(&site.address) {
-                if let Address::Tcp(socket) = &site.address {
-                    behind.push(servers(Some(socket.ip())));
-                }
+                behind.extend(site.address.socket().map(|socket| servers(Some(socket.ip()))));
                 continue;
             }
             let mut addresses =
@@ -140,6 +153,7 @@ impl Port {
                 backlog: site.options.backlog,
                 reuseport: site.options.reuseport,
                 ipv6only: site.options.ipv6only,
+                is_stream: false,
                 addresses,
             });
         }
@@ -186,7 +200,7 @@ pub(super) fn finish(http: Frame, profile: &Profile) -> Result<Site, (String, St
         let written = if server.names.is_empty() { vec![String::new()] } else { server.names };
         site.servers.push(Server {
             name: written[0].strip_prefix('.').unwrap_or(&written[0]).to_ascii_lowercase(),
-            names: written.iter().map(|name| server_name(name)).collect(),
+            names: written.iter().map(|name| server_name(name, profile)).collect(),
             names_written: written.iter().map(|name| name.to_ascii_lowercase()).collect(),
             client_header_timeout_ms: settings.client_header_timeout_ms.unwrap_or(60_000),
             root: settings.finish(LocationMatch::Prefix(String::new()), Vec::new(), profile),
@@ -196,8 +210,14 @@ pub(super) fn finish(http: Frame, profile: &Profile) -> Result<Site, (String, St
     Ok(site)
 }
 
+/// The expression of a `server_name`: without capital letters, case does not matter.
+pub(super) fn server_pattern(text: &str, profile: &Profile) -> Result<Pattern, String> {
+    Pattern::compile(text, !text.bytes().any(|byte| byte.is_ascii_uppercase()), profile)
+}
+
 fn collect(settings: &Settings, templates: &mut Vec<Template>) {
     templates.extend(settings.answer.iter().filter_map(|answer| answer.text.clone()));
+    templates.extend(settings.content.templates().cloned());
     templates.extend(settings.headers.iter().map(|(_, value, _)| value.clone()));
 }
 
@@ -211,7 +231,7 @@ fn locations(
     for frame in frames {
         let Some(place) = frame.place else { continue };
         // `/a` and `^~ /a` are one place, `= /a` is another.
-        if !matches!(place.matches, LocationMatch::Named(_))
+        if !matches!(place.matches, LocationMatch::Named(_) | LocationMatch::Regex(_))
             && finished.iter().any(|known| known.matches == place.matches)
         {
             return Err((format!("duplicate location \"{}\"", place.matches.text()), place.at));
@@ -219,12 +239,17 @@ fn locations(
         let settings = frame.settings.within(outer);
         collect(&frame.settings, templates);
         let nested = locations(frame.locations, &settings, profile, templates)?;
-        finished.push(settings.finish(place.matches, nested, profile));
+        let location = settings.finish(place.matches, nested, profile);
+        finished.push(Location { is_final: place.is_final, ..location });
     }
     Ok(finished)
 }
 
-fn server_name(written: &str) -> ServerName {
+fn server_name(written: &str, profile: &Profile) -> ServerName {
+    // One that does not compile was refused when it was read.
+    if let Some(Ok(pattern)) = written.strip_prefix('~').map(|text| server_pattern(text, profile)) {
+        return ServerName::Regex(pattern);
+    }
     let lower = written.to_ascii_lowercase();
     let stars = lower.matches('*').count();
     if let Some(rest) = lower.strip_prefix('.').filter(|_| stars == 0) {

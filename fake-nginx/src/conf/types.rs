@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::content::ContentRules;
+use super::patience::Patience;
+use super::pattern::Pattern;
 use super::variable::Template;
 
 /// How bad a log line is, worst first, in nginx's words.
@@ -108,6 +111,8 @@ pub struct Conf {
     pub user: Option<User>,
     /// `worker_processes`; `auto` is the number of cores.
     pub worker_processes: u16,
+    /// Before 1.15.2: what `worker_processes` was when `http` ended; sockets are cloned for so many.
+    pub clones_early: Option<u16>,
     /// `working_directory`
     pub working_directory: Option<PathBuf>,
     /// `worker_shutdown_timeout`
@@ -118,8 +123,12 @@ pub struct Conf {
     pub env: Vec<EnvEntry>,
     /// One per address to bind, in nginx's order (that of `NGINX`), without the clones of reuseport.
     pub listens: Vec<Listen>,
-    /// Every `server`, in order.
+    /// Every `server` of `http`, in order.
     pub servers: Vec<Server>,
+    /// Every `server` of `stream`: what it returns, which is nothing where another server would be asked.
+    pub streams: Vec<Template>,
+    /// The folder that relative names of files start from, with a slash.
+    pub prefix: String,
     /// `$hostname`
     pub hostname: String,
     /// Every file read, in order, for `-T`.
@@ -178,15 +187,28 @@ pub struct EnvEntry {
 pub enum Address {
     /// TCP over IPv4 or IPv6.
     Tcp(SocketAddr),
+    /// UDP over the same.
+    Udp(SocketAddr),
     /// A unix socket.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// The address and port, if it is no path.
+    #[must_use]
+    pub const fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) | Self::Udp(socket) => Some(*socket),
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Address {
     /// As nginx's log writes it: `127.0.0.1:80`, `[::]:80`, `unix:/run/x`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Tcp(address) | Self::Udp(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -206,6 +228,8 @@ pub struct Listen {
     pub reuseport: bool,
     /// Of an IPv6 socket; on by default.
     pub ipv6only: bool,
+    /// Whether it stands in `stream`.
+    pub is_stream: bool,
     /// Which servers answer, by the local address of the connection; the bound one is last.
     pub addresses: Vec<AddressServers>,
 }
@@ -249,6 +273,8 @@ pub enum ServerName {
     Domain(String),
     /// `www.example.*`; holds `www.example.`.
     Prefix(String),
+    /// `~^www\.`
+    Regex(Pattern),
 }
 
 /// Which requests a [`Location`] takes.
@@ -258,6 +284,8 @@ pub enum LocationMatch {
     Prefix(String),
     /// `location = /a`
     Exact(String),
+    /// `location ~ a`, `location ~* a`
+    Regex(Pattern),
     /// `location @a`, which no request comes to by itself.
     Named(String),
 }
@@ -268,6 +296,7 @@ impl LocationMatch {
     pub fn text(&self) -> &str {
         match self {
             Self::Prefix(text) | Self::Exact(text) | Self::Named(text) => text,
+            Self::Regex(pattern) => &pattern.text,
         }
     }
 }
@@ -277,9 +306,11 @@ impl LocationMatch {
 pub struct Location {
     /// Which requests.
     pub matches: LocationMatch,
+    /// `^~`: no expression is tried once this is the longest beginning.
+    pub is_final: bool,
     /// The locations inside.
     pub nested: Vec<Location>,
-    /// `return`; without it the fake has no content and answers 404.
+    /// `return`; without it, files are looked for.
     pub answer: Option<Return>,
     /// `default_type`
     pub default_type: String,
@@ -299,8 +330,14 @@ pub struct Location {
     pub keepalive_requests: u64,
     /// `keepalive_min_timeout`
     pub keepalive_min_timeout_ms: u64,
+    /// `send_timeout` and `lingering_...`
+    pub patience: Patience,
     /// `server_tokens`
     pub server_tokens: bool,
+    /// Whether another server would be asked (`proxy_pass` and the like). There is none: the answer is 502.
+    pub is_gateway: bool,
+    /// Files, error pages, redirects.
+    pub content: ContentRules,
 }
 
 /// A `return` directive.
@@ -316,21 +353,28 @@ impl Conf {
     /// Every socket to have, in nginx's order: (index of its listen, worker that it belongs to).
     ///
     /// Without reuseport a socket belongs to all workers (`None`); with it, the first is worker 0's, and the
-    /// clones of the other workers come behind all first sockets.
+    /// clones of the other workers come behind all first sockets. Who clones without workers is
+    /// [`Profile::clones_sockets_without_master`](crate::release::Profile::clones_sockets_without_master).
     #[must_use]
-    pub fn sockets(&self) -> Vec<(usize, Option<u16>)> {
-        let first = self
+    pub fn sockets(&self, clones_without_master: bool) -> Vec<(usize, Option<u16>)> {
+        let clones = self.master_process || clones_without_master;
+        if let Some(workers) = self.clones_early {
+            // Each socket's clones stand right behind it.
+            let sockets = |(index, listen): (usize, &Listen)| {
+                let workers = if listen.reuseport { workers.max(1) } else { 1 };
+                (0..workers).map(|worker| (index, listen.reuseport.then_some(worker))).collect::<Vec<_>>()
+            };
+            return self.listens.iter().enumerate().flat_map(sockets).collect();
+        }
+        let first =
+            self.listens.iter().enumerate().map(|(index, listen)| (index, listen.reuseport.then_some(0)));
+        let others = self
             .listens
             .iter()
             .enumerate()
-            .map(|(index, listen)| (index, (listen.reuseport && self.master_process).then_some(0)));
-        let clones = self
-            .listens
-            .iter()
-            .enumerate()
-            .filter(|(_, listen)| listen.reuseport && self.master_process)
+            .filter(|(_, listen)| listen.reuseport && clones)
             .flat_map(|(index, _)| (1..self.worker_processes).map(move |worker| (index, Some(worker))));
-        first.chain(clones).collect()
+        first.chain(others).collect()
     }
 
     /// `client_header_timeout` for a connection to `listen` that has not said a name yet.

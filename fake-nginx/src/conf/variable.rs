@@ -11,6 +11,7 @@ pub const NAMES: &[&str] = &[
     "connection_requests",
     "content_length",
     "content_type",
+    "document_root",
     "document_uri",
     "host",
     "hostname",
@@ -21,6 +22,7 @@ pub const NAMES: &[&str] = &[
     "query_string",
     "remote_addr",
     "request",
+    "request_filename",
     "request_method",
     "request_uri",
     "scheme",
@@ -30,8 +32,113 @@ pub const NAMES: &[&str] = &[
     "uri",
 ];
 
+/// Variables of nginx that are empty in the fake.
+const EMPTY_NAMES: &[&str] = &[
+    "ancient_browser",
+    "binary_remote_addr",
+    "body_bytes_sent",
+    "bytes_sent",
+    "connection_time",
+    "connections_active",
+    "connections_reading",
+    "connections_waiting",
+    "connections_writing",
+    "date_gmt",
+    "date_local",
+    "fastcgi_path_info",
+    "fastcgi_script_name",
+    "grpc_internal_trailers",
+    "gzip_ratio",
+    "http2",
+    "http3",
+    "invalid_referer",
+    "limit_conn_status",
+    "limit_rate",
+    "limit_req_status",
+    "memcached_key",
+    "modern_browser",
+    "msec",
+    "msie",
+    "pipe",
+    "proxy_add_x_forwarded_for",
+    "proxy_host",
+    "proxy_internal_body_length",
+    "proxy_port",
+    "proxy_protocol_addr",
+    "proxy_protocol_port",
+    "proxy_protocol_server_addr",
+    "proxy_protocol_server_port",
+    "proxy_protocol_tlv_",
+    "realip_remote_addr",
+    "realip_remote_port",
+    "realpath_root",
+    "remote_port",
+    "remote_user",
+    "request_body",
+    "request_body_file",
+    "request_completion",
+    "request_id",
+    "request_length",
+    "request_time",
+    "secure_link",
+    "secure_link_expires",
+    "server_addr",
+    "slice_range",
+    "ssl_alpn_protocol",
+    "ssl_cipher",
+    "ssl_ciphers",
+    "ssl_client_cert",
+    "ssl_client_escaped_cert",
+    "ssl_client_fingerprint",
+    "ssl_client_i_dn",
+    "ssl_client_i_dn_legacy",
+    "ssl_client_raw_cert",
+    "ssl_client_s_dn",
+    "ssl_client_s_dn_legacy",
+    "ssl_client_serial",
+    "ssl_client_sigalg",
+    "ssl_client_v_end",
+    "ssl_client_v_remain",
+    "ssl_client_v_start",
+    "ssl_client_verify",
+    "ssl_curve",
+    "ssl_curves",
+    "ssl_early_data",
+    "ssl_ech_outer_server_name",
+    "ssl_ech_status",
+    "ssl_protocol",
+    "ssl_server_name",
+    "ssl_session_id",
+    "ssl_session_reused",
+    "ssl_sigalg",
+    "status",
+    "tcpinfo_rcv_space",
+    "tcpinfo_rtt",
+    "tcpinfo_rttvar",
+    "tcpinfo_snd_cwnd",
+    "time_iso8601",
+    "time_local",
+    "uid_got",
+    "uid_reset",
+    "uid_set",
+    "upstream_addr",
+    "upstream_bytes_received",
+    "upstream_bytes_sent",
+    "upstream_cache_status",
+    "upstream_connect_time",
+    "upstream_header_time",
+    "upstream_last_server_name",
+    "upstream_response_length",
+    "upstream_response_time",
+    "upstream_status",
+];
+
 /// `$http_user_agent` is the header `User-Agent`, `$arg_a` the argument `a`.
 pub const PREFIXES: &[&str] = &["arg_", "http_"];
+
+/// The same for those that are empty in the fake.
+const EMPTY_PREFIXES: &[&str] =
+    &["cookie_", "sent_http_", "sent_trailer_", "upstream_cookie_", "upstream_http_", "upstream_trailer_"];
 
 /// A text in which `$name` and `${name}` stand for what is known when a request is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -61,9 +168,11 @@ impl Template {
             rest = &rest[dollar + 1..];
             let has_bracket = rest.starts_with('{');
             let name_from = usize::from(has_bracket);
+            let is_capture = rest.as_bytes().get(name_from).is_some_and(|byte| (b'1'..=b'9').contains(byte));
             let len = rest[name_from..]
                 .bytes()
                 .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+                .take(if is_capture { 1 } else { usize::MAX })
                 .count();
             let name = &rest[name_from..name_from + len];
             let closes = rest[name_from + len..].starts_with('}');
@@ -83,15 +192,25 @@ impl Template {
     }
 
     /// The first variable that the fake does not know.
-    pub(super) fn unknown(&self) -> Option<&str> {
+    pub(super) fn unknown(&self, defined: &[String]) -> Option<&str> {
         self.pieces.iter().find_map(|piece| match piece {
             Piece::Literal(_) => None,
             Piece::Variable(name) => {
                 let known = NAMES.contains(&name.as_str())
+                    || EMPTY_NAMES.contains(&name.as_str())
+                    || EMPTY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                    || name.as_bytes()[0].is_ascii_digit()
+                    || defined.contains(name)
                     || PREFIXES.iter().any(|prefix| name.len() > prefix.len() && name.starts_with(prefix));
                 (!known).then_some(name.as_str())
             }
         })
+    }
+
+    /// Whether it says something else for each request.
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Variable(_)))
     }
 
     /// The text, with `value` asked for each variable.
@@ -123,7 +242,7 @@ mod tests {
         assert_eq!(Template::compile("${}"), Err("invalid variable name".to_owned()));
         let missing = "the closing bracket in \"pid\" variable is missing".to_owned();
         assert_eq!(Template::compile("x${pid"), Err(missing));
-        assert_eq!(Template::compile("$nosuch").unwrap().unknown(), Some("nosuch"));
-        assert_eq!(Template::compile("$http_x$arg_y").unwrap().unknown(), None);
+        assert_eq!(Template::compile("$nosuch").unwrap().unknown(&[]), Some("nosuch"));
+        assert_eq!(Template::compile("$http_x$arg_y").unwrap().unknown(&[]), None);
     }
 }

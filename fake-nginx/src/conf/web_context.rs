@@ -12,6 +12,7 @@
 use super::frame::{Frame, LocationPlace};
 use super::listen::{ListenLine, Remarks};
 use super::main_context::error_log;
+use super::pattern::Pattern;
 use super::read::{Fail, Reader, Source};
 use super::site;
 use super::types::{Level, LocationMatch, Return};
@@ -30,6 +31,21 @@ impl Reader<'_> {
         number: u64,
         place: &str,
     ) -> Result<(), Fail> {
+        let prefix = self.prefix();
+        if name == "alias"
+            && let Some(LocationMatch::Named(_)) = frame.place.as_ref().map(|place| &place.matches)
+        {
+            let text = "the \"alias\" directive cannot be used inside the named location";
+            return Err(Fail::Said(text.to_owned()));
+        }
+        if frame.settings.content.apply(name, arguments, number, &prefix)? {
+            let others = arguments.iter().rev().skip(1);
+            for _ in others.filter(|other| name == "index" && other.starts_with('/')) {
+                let text = "only the last index in \"index\" directive should be absolute";
+                self.warn(format!("{text}{place}"));
+            }
+            return Ok(());
+        }
         let first = arguments[0].as_str();
         let settings = &mut frame.settings;
         match name {
@@ -56,6 +72,13 @@ impl Reader<'_> {
             "client_max_body_size" => settings.client_max_body_size = Some(number),
             "keepalive_requests" => settings.keepalive_requests = Some(number),
             "keepalive_min_timeout" => settings.keepalive_min_timeout_ms = Some(number),
+            "send_timeout" => settings.send_timeout_ms = Some(number),
+            "lingering_time" => settings.lingering_time_ms = Some(number),
+            "lingering_timeout" => settings.lingering_timeout_ms = Some(number),
+            "lingering_close" => {
+                let lingers = first.parse().map_err(|_| Fail::Said(format!("invalid value \"{first}\"")))?;
+                settings.lingering_close = Some(lingers);
+            }
             "client_header_timeout" => settings.client_header_timeout_ms = Some(number),
             "keepalive_timeout" => settings.keepalive_timeout = Some(keepalive_timeout(arguments)?),
             "server_tokens" => {
@@ -71,16 +94,21 @@ impl Reader<'_> {
     }
 
     fn listen(&mut self, frame: &mut Frame, arguments: &[String], place: &str) -> Result<(), Fail> {
+        let line = self.listen_line(arguments, place)?;
+        self.ports.add(frame.server, &line).map_err(Fail::Said)?;
+        frame.listens.push(line);
+        Ok(())
+    }
+
+    /// Reads a `listen`, here or in `stream`.
+    pub(super) fn listen_line(&mut self, arguments: &[String], place: &str) -> Result<ListenLine, Fail> {
         let mut remarks: Remarks = Vec::new();
         let line = ListenLine::parse(arguments, &self.from.profile, &mut remarks);
         for (is_warning, text) in remarks {
             let level = if is_warning { Level::Warn } else { Level::Emerg };
             self.warnings.push(super::Message { level, text: text + place });
         }
-        let line = line.map_err(Fail::Said)?;
-        self.ports.add(frame.server, &line).map_err(Fail::Said)?;
-        frame.listens.push(line);
-        Ok(())
+        line.map_err(Fail::Said)
     }
 
     fn server_names(&mut self, frame: &mut Frame, names: &[String], place: &str) -> Result<(), Fail> {
@@ -97,8 +125,12 @@ impl Reader<'_> {
             if name.contains('/') {
                 self.warn(format!("server name \"{name}\" has suspicious symbols{place}"));
             }
-            if name.starts_with('~') {
-                return Err(Fail::Said(format!("using regex \"{name}\" requires PCRE library")));
+            if let Some(text) = name.strip_prefix('~') {
+                if text.is_empty() {
+                    return Err(Fail::Said(format!("empty regex in server name \"{name}\"")));
+                }
+                let pattern = site::server_pattern(text, &self.from.profile).map_err(Fail::Said)?;
+                self.defined.extend(pattern.names().map(|name| name.to_ascii_lowercase()));
             }
         }
         frame.names.extend_from_slice(names);
@@ -107,7 +139,7 @@ impl Reader<'_> {
 
     /// Which requests a `location` in `outer` takes.
     pub(super) fn location_place(
-        &self,
+        &mut self,
         outer: &Frame,
         arguments: &[String],
         at: String,
@@ -125,7 +157,12 @@ impl Reader<'_> {
         };
         let matches = match modifier {
             "=" => LocationMatch::Exact(name.to_owned()),
-            "~" | "~*" => return Err(Fail::Said(format!("using regex \"{name}\" requires PCRE library"))),
+            "~" | "~*" => {
+                let pattern =
+                    Pattern::compile(name, modifier == "~*", &self.from.profile).map_err(Fail::Said)?;
+                self.defined.extend(pattern.names().map(|name| name.to_ascii_lowercase()));
+                LocationMatch::Regex(pattern)
+            }
             "" if name.starts_with('@') => LocationMatch::Named(name.to_owned()),
             _ => LocationMatch::Prefix(name.to_owned()),
         };
@@ -136,13 +173,16 @@ impl Reader<'_> {
             Some(LocationMatch::Named(around)) => Err(Fail::Said(format!(
                 "location \"{name}\" cannot be inside the named location \"{around}\""
             ))),
-            Some(LocationMatch::Prefix(_)) if matches!(matches, LocationMatch::Named(_)) => {
+            Some(_) if matches!(matches, LocationMatch::Named(_)) => {
                 Err(Fail::Said(format!("named location \"{name}\" can be on the server level only")))
             }
-            Some(LocationMatch::Prefix(around)) if !name.starts_with(around.as_str()) => {
+            Some(around)
+                if !matches!(matches, LocationMatch::Regex(_)) && !name.starts_with(around.text()) =>
+            {
+                let around = around.text();
                 Err(Fail::Said(format!("location \"{name}\" is outside location \"{around}\"")))
             }
-            _ => Ok(LocationPlace { matches, at }),
+            _ => Ok(LocationPlace { matches, is_final: modifier == "^~", at }),
         }
     }
 
@@ -209,7 +249,16 @@ impl Reader<'_> {
         }
         let site = site::finish(http, &self.from.profile)
             .map_err(|(text, at)| Fail::Done(self.error(Level::Emerg, text + &at)))?;
-        if let Some(name) = site.templates.iter().find_map(Template::unknown) {
+        let unresolved = self.upstreams.unresolved();
+        if let Some(text) = unresolved {
+            return Err(Fail::Done(self.error(Level::Emerg, text)));
+        }
+        let named = std::mem::take(&mut self.named);
+        let unknown = named
+            .iter()
+            .chain(&site.templates)
+            .find_map(|text| text.unknown(&self.defined).map(str::to_owned));
+        if let Some(name) = unknown {
             let text = format!("unknown \"{name}\" variable");
             return Err(Fail::Done(self.error(Level::Emerg, text)));
         }
@@ -218,7 +267,8 @@ impl Reader<'_> {
         for text in warnings {
             self.warn(text);
         }
-        self.main.listens = listens.map_err(|text| Fail::Done(self.error(Level::Emerg, text)))?;
+        let listens = listens.map_err(|text| Fail::Done(self.error(Level::Emerg, text)))?;
+        self.main.listens.extend(listens);
         self.main.servers = site.servers;
         Ok(())
     }

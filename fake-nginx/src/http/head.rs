@@ -14,7 +14,9 @@ pub(super) struct Head {
     /// `nginx/1.26.3`
     pub(super) server: String,
     pub(super) content_type: Option<String>,
-    pub(super) content_length: Option<usize>,
+    pub(super) content_length: Option<u64>,
+    /// `Last-Modified`, in seconds since 1970.
+    pub(super) modified_s: Option<i64>,
     /// A location that nginx itself made absolute; it stands before `Connection`.
     pub(super) absolute_location: Option<Vec<u8>>,
     /// Whether it says `keep-alive`.
@@ -46,6 +48,9 @@ impl Head {
         }
         if let Some(length) = self.content_length {
             put("Content-Length", length.to_string().as_bytes());
+        }
+        if let Some(modified_s) = self.modified_s {
+            put("Last-Modified", http_date(u64::try_from(modified_s).unwrap_or(0)).as_bytes());
         }
         if let Some(location) = &self.absolute_location {
             put("Location", location);

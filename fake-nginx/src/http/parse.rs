@@ -40,8 +40,8 @@ pub fn parse(bytes: &[u8]) -> Parsed {
             Ok(request) => Parsed::Request(request, skipped + line_len + 1),
             Err(status) => Parsed::Bad(status),
         },
-        Ok(request) => match headers(bytes, request) {
-            Ok(Some((request, len))) => Parsed::Request(request, skipped + len),
+        Ok(request) => match headers(&bytes[line_len + 1..], request) {
+            Ok(Some((request, len))) => Parsed::Request(request, skipped + line_len + 1 + len),
             Ok(None) => Parsed::Partial,
             Err(status) => Parsed::Bad(status),
         },
@@ -79,21 +79,30 @@ fn request_line(line: &[u8]) -> Result<Request, u16> {
 fn version(protocol: &[u8]) -> Result<u8, u16> {
     match protocol.strip_prefix(b"HTTP/").ok_or(400_u16)? {
         b"1.0" => Ok(10),
-        b"1.1" => Ok(11),
+        // Whatever comes behind 1.1 is taken for it.
+        [b'1', b'.', minor @ ..]
+            if (1..=3).contains(&minor.len()) && minor.iter().all(u8::is_ascii_digit) =>
+        {
+            Ok(if minor.iter().all(|&digit| digit == b'0') { 10 } else { 11 })
+        }
         [major @ b'2'..=b'9', ..] if major.is_ascii_digit() => Err(505),
         [b'1', b'0'..=b'9', ..] => Err(505),
         _ => Err(400),
     }
 }
 
-/// The request with its headers and how long its head is; `None` while it is not whole.
+/// httparse is shown a line that it likes: which lines are right is nginx's to say.
+const LINE: &[u8] = b"GET / HTTP/1.1\n";
+
+/// The request with its headers and how long they are; `None` while it is not whole.
 fn headers(bytes: &[u8], mut request: Request) -> Result<Option<(Request, usize)>, u16> {
+    let bytes = [LINE, bytes].concat();
     let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
     let mut room = vec![httparse::EMPTY_HEADER; lines.min(HEADERS_MAX + 2)];
     let mut parsed = httparse::Request::new(&mut room);
     let mut config = httparse::ParserConfig::default();
     config.allow_multiple_spaces_in_request_line_delimiters(true).ignore_invalid_headers_in_requests(true);
-    let len = match config.parse_request(&mut parsed, bytes) {
+    let len = match config.parse_request(&mut parsed, &bytes) {
         Ok(httparse::Status::Complete(len)) => Some(len),
         Ok(httparse::Status::Partial) => None,
         Err(httparse::Error::TooManyHeaders) => return Err(HEADER_TOO_LARGE),
@@ -106,7 +115,7 @@ fn headers(bytes: &[u8], mut request: Request) -> Result<Option<(Request, usize)
     if request.headers.len() > HEADERS_MAX {
         return Err(HEADER_TOO_LARGE);
     }
-    Ok(Some((finish(request)?, len)))
+    Ok(Some((finish(request)?, len - LINE.len())))
 }
 
 /// httparse passes over lines that it does not like; nginx refuses some of them.

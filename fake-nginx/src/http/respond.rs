@@ -6,42 +6,61 @@
 //! `src/http/modules/ngx_http_headers_filter_module.c`, `ngx_http_static_handler` in
 //! `src/http/modules/ngx_http_static_module.c`, nginx 1.18 to 1.30.
 
+use super::files::Files;
 use super::head::Head;
 use super::page::page;
 use super::route;
-use super::target::{self, Target};
-use super::types::{Answer, Body, Context, Request};
+use super::target;
+use super::types::{Answer, Body, Context, Piece, Request};
 use super::variables::Scope;
-use crate::conf::{Address, Conf, Location};
+use super::walk::Walk;
+use crate::conf::{Conf, Location, Message, Patience};
 
 /// Statuses after which nginx closes without an answer.
-const SILENT: [u16; 3] = [408, 444, 499];
+pub(super) const SILENT: [u16; 3] = [408, 444, 499];
 
 /// Errors after whose page nginx closes.
 const CLOSING: [u16; 8] = [400, 413, 414, 495, 496, 497, 500, 501];
 
 /// Statuses whose second argument of `return` is a location.
-const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+pub(super) const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// Statuses that `add_header` without `always` is for.
 const SAFE: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 
 /// What goes into an answer beside its head.
-struct Content {
-    status: u16,
-    content_type: Option<String>,
-    body: Vec<u8>,
-    location: Option<Vec<u8>>,
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) status: u16,
+    pub(super) content_type: Option<String>,
+    pub(super) body: Vec<u8>,
+    /// What comes behind the body: a file, or parts of one.
+    pub(super) pieces: Vec<Piece>,
+    /// `Last-Modified`
+    pub(super) modified_s: Option<i64>,
+    pub(super) location: Option<Vec<u8>>,
+    /// Headers that stand before those of `add_header`.
+    pub(super) before: Vec<(String, Vec<u8>)>,
+    /// Headers that stand behind them.
+    pub(super) behind: Vec<(String, Vec<u8>)>,
     /// Whether nginx looked at `Expect` on its way here.
-    tests_expect: bool,
-    is_special: bool,
+    pub(super) tests_expect: bool,
+    pub(super) is_special: bool,
+    /// What the client has is still good.
+    pub(super) is_unchanged: bool,
 }
 
 /// What nginx answers to `request`, which came through `conf.listens[listen]`.
 ///
 /// An answer without bytes means that nginx closes without one.
 #[must_use]
-pub fn respond(conf: &Conf, listen: usize, request: &Request, context: &Context) -> Answer {
+pub fn respond(
+    conf: &Conf,
+    listen: usize,
+    request: &Request,
+    context: &Context,
+    files: &mut dyn Files,
+) -> Answer {
     let target = target::split(&request.target).filter(|_| request.version > 9 || request.method == "GET");
     let Some(target) = target else { return refuse_as(request.version, conf, listen, 400, context) };
     let server = route::server(conf, listen, context.local, request.host.as_deref());
@@ -51,24 +70,36 @@ pub fn respond(conf: &Conf, listen: usize, request: &Request, context: &Context)
         listen: conf.listens.get(listen),
         server: Some(server),
         request,
-        target: &target,
+        unparsed: target.unparsed,
+        path: target.path,
+        args: target.args.to_vec(),
+        place: &server.root,
+        captures: request.host.as_deref().map_or_else(Vec::new, |host| route::captures(server, host)),
         context,
     };
-    // A `return` of the server comes before any location is looked for.
-    let place = match &server.root.answer {
-        Some(_) => &server.root,
-        None => route::location(&server.locations, &target.path).unwrap_or(&server.root),
-    };
-    // `ngx_http_core_find_config_phase` asks for the size once a location is found.
-    let is_too_large = matches!(request.body, Body::Length(length)
-        if server.root.answer.is_none() && place.client_max_body_size > 0 && length > place.client_max_body_size);
-    if is_too_large {
-        return assemble(place, &scope, special(413, place, &scope));
+    let mut walk = Walk::new(server, scope, files);
+    let answer = walk.run().map_or_else(silence, |content| assemble(&walk.scope, content));
+    let said = walk.said.into_iter();
+    let said = said.map(|message| Message { text: message.text + &tail(&walk.scope), ..message }).collect();
+    Answer { said, ..answer }
+}
+
+/// What the log adds to a line about a request (`ngx_http_log_error` in `src/http/ngx_http_request.c`).
+fn tail(scope: &Scope<'_>) -> String {
+    let request = scope.request;
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let client = scope.context.remote.map_or("unix:".to_owned(), |ip| ip.to_string());
+    let mut tail = format!(
+        ", client: {client}, server: {}, request: \"{}\"",
+        scope.server_name(),
+        shown(&scope.request_line())
+    );
+    for (header, word) in [("host", "host"), ("referer", "referrer")] {
+        if let Some(value) = request.values(header).next() {
+            tail += &format!(", {word}: \"{}\"", shown(value));
+        }
     }
-    match content(place, &scope) {
-        Some(content) => assemble(place, &scope, content),
-        None => silence(place.answer.as_ref().map_or(444, |answer| answer.status)),
-    }
+    tail
 }
 
 /// What nginx answers to bytes that are no request ([`Parsed::Bad`](super::Parsed::Bad)): the error page, then it
@@ -81,9 +112,6 @@ pub fn refuse(conf: &Conf, listen: usize, status: u16, context: &Context) -> Ans
 
 fn refuse_as(version: u8, conf: &Conf, listen: usize, status: u16, context: &Context) -> Answer {
     let Some(server) = route::server(conf, listen, context.local, None) else { return silence(status) };
-    if SILENT.contains(&status) {
-        return silence(status);
-    }
     let request = Request {
         method: "GET".to_owned(),
         target: b"/".to_vec(),
@@ -92,93 +120,65 @@ fn refuse_as(version: u8, conf: &Conf, listen: usize, status: u16, context: &Con
         host: None,
         body: Body::None,
     };
-    let target = Target { host: None, unparsed: b"/", path: b"/".to_vec(), args: b"" };
     let scope = Scope {
         conf,
         listen: conf.listens.get(listen),
         server: Some(server),
         request: &request,
-        target: &target,
+        unparsed: b"/",
+        path: b"/".to_vec(),
+        args: Vec::new(),
+        place: &server.root,
+        captures: Vec::new(),
         context,
     };
-    let content = special(status, &server.root, &scope);
-    assemble(&server.root, &scope, content)
+    if SILENT.contains(&status) {
+        return silence(status);
+    }
+    assemble(&scope, special(status, &scope))
 }
 
 fn silence(status: u16) -> Answer {
     Answer {
         bytes: Vec::new(),
+        pieces: Vec::new(),
+        said: Vec::new(),
         head_len: 0,
         limit_rate: None,
         keep_alive: false,
         keepalive_timeout_ms: 0,
         keepalive_min_timeout_ms: 0,
+        patience: Patience::default(),
         status,
     }
 }
 
-/// What to say at `place`; `None` is silence.
-fn content(place: &Location, scope: &Scope<'_>) -> Option<Content> {
-    let Some(answer) = &place.answer else {
-        let is_folder = scope.target.path.ends_with(b"/");
-        let is_allowed = ["GET", "HEAD", "POST"].contains(&scope.request.method.as_str());
-        return Some(special(
-            if is_allowed {
-                404
-            } else if is_folder {
-                403
-            } else {
-                405
-            },
-            place,
-            scope,
-        ));
-    };
-    let text = answer.text.as_ref().filter(|text| !text.pieces.is_empty());
-    let status = answer.status;
-    if status >= 400 && text.is_none() {
-        return (!SILENT.contains(&status)).then(|| special(status, place, scope));
-    }
-    let text = text.map_or_else(Vec::new, |text| text.render(|name| scope.value(name)));
-    let mut content = if REDIRECTS.contains(&status) {
-        Content { location: Some(text), ..special(status, place, scope) }
-    } else {
-        Content {
-            status,
-            content_type: Some(content_type(place, &scope.target.path)),
-            body: text,
-            location: None,
-            tests_expect: true,
-            is_special: false,
-        }
-    };
-    content.tests_expect = true;
-    Some(content)
-}
-
 /// A page of nginx's own.
-fn special(status: u16, place: &Location, scope: &Scope<'_>) -> Content {
+pub(super) fn special(status: u16, scope: &Scope<'_>) -> Content {
     let is_padded = scope.request.values("user-agent").any(|agent| {
         let has = |word: &str| agent.windows(word.len()).any(|part| part == word.as_bytes());
         has("Chrome/") || (has("MSIE ") && !has("Opera"))
     });
-    let page = page(status, &server_header(place, scope), is_padded, &scope.context.profile);
+    let page = page(status, &server_header(scope), is_padded, &scope.context.profile);
     Content {
         status,
         content_type: page.is_some().then(|| "text/html".to_owned()),
         body: page.unwrap_or_default().into_bytes(),
-        location: None,
-        tests_expect: false,
         is_special: true,
+        ..Content::default()
     }
 }
 
-fn server_header(place: &Location, scope: &Scope<'_>) -> String {
-    if place.server_tokens { format!("nginx/{}", scope.context.profile.version) } else { "nginx".to_owned() }
+fn server_header(scope: &Scope<'_>) -> String {
+    if scope.place.server_tokens {
+        format!("nginx/{}", scope.context.profile.version)
+    } else {
+        "nginx".to_owned()
+    }
 }
 
 /// By the extension of the path, or the default.
-fn content_type(place: &Location, path: &[u8]) -> String {
+pub(super) fn content_type(place: &Location, path: &[u8]) -> String {
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     let dot = name.iter().rposition(|&byte| byte == b'.').filter(|&dot| dot > 0);
     let extension = dot.map(|dot| String::from_utf8_lossy(&name[dot + 1..]).to_ascii_lowercase());
@@ -186,35 +186,44 @@ fn content_type(place: &Location, path: &[u8]) -> String {
     known.map_or_else(|| place.default_type.clone(), |(_, kind)| kind.clone())
 }
 
-fn assemble(place: &Location, scope: &Scope<'_>, content: Content) -> Answer {
-    let Scope { request, context, .. } = scope;
+/// What `add_header` adds to an answer with this status.
+pub(super) fn added(scope: &Scope<'_>, status: u16) -> Vec<(String, Vec<u8>)> {
+    let is_due = |always: bool| always || SAFE.contains(&status);
+    let due = scope.place.headers.iter().filter(|(.., always)| is_due(*always));
+    let rendered = due.map(|(name, value, _)| (name.clone(), value.render(|name| scope.value(name))));
+    rendered.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The bytes of an answer at the place where the walk has ended.
+fn assemble(scope: &Scope<'_>, content: Content) -> Answer {
+    let Scope { request, context, place, .. } = scope;
     let keeps_alive = wants_keep_alive(request)
         && !(content.is_special && CLOSING.contains(&content.status))
         && place.keepalive_timeout_ms > 0
         && context.requests_on_connection < place.keepalive_requests;
-    let has_body = content.status != 204;
+    let has_body = content.status != 204 && !content.is_unchanged;
+    let length = content.body.len() as u64 + content.pieces.iter().map(Piece::len).sum::<u64>();
     let mut head = Head {
         status: content.status,
-        server: server_header(place, scope),
+        server: server_header(scope),
         content_type: content.content_type.filter(|_| has_body),
-        content_length: has_body.then_some(content.body.len()),
+        content_length: has_body.then_some(length),
+        modified_s: content.modified_s.filter(|_| [200, 206, 304].contains(&content.status)),
         says_keep_alive: keeps_alive && !(context.is_draining && context.profile.closes_while_draining),
         keepalive_header_s: place.keepalive_header_s,
         ..Head::default()
     };
+    let makes_absolute = place.content.absolute_redirect.unwrap_or(true);
     match content.location {
-        Some(location) if location.starts_with(b"/") => {
+        Some(location) if location.starts_with(b"/") && makes_absolute => {
             head.absolute_location = Some([origin(scope).as_bytes(), &location].concat());
         }
         Some(location) => head.others.push(("Location".to_owned(), location)),
         None => {}
     }
-    for (name, value, always) in &place.headers {
-        let value = value.render(|name| scope.value(name));
-        if !value.is_empty() && (*always || SAFE.contains(&content.status)) {
-            head.others.push((name.clone(), value));
-        }
-    }
+    head.others.extend(content.before);
+    head.others.extend(added(scope, content.status));
+    head.others.extend(content.behind);
     let mut bytes = Vec::new();
     if content.tests_expect && expects_continue(request) {
         bytes.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -223,17 +232,20 @@ fn assemble(place: &Location, scope: &Scope<'_>, content: Content) -> Answer {
         bytes.extend(head.bytes(context));
     }
     let head_len = bytes.len();
-    if has_body && request.method != "HEAD" {
+    let sends_body = has_body && request.method != "HEAD";
+    if sends_body {
         bytes.extend(content.body);
     }
     Answer {
         bytes,
+        pieces: if sends_body { content.pieces } else { Vec::new() },
         head_len,
         limit_rate: (place.limit_rate > 0).then_some(place.limit_rate),
         keep_alive: keeps_alive && !context.is_draining,
         keepalive_timeout_ms: place.keepalive_timeout_ms,
         keepalive_min_timeout_ms: place.keepalive_min_timeout_ms,
-        status: content.status,
+        patience: place.patience,
+        ..silence(content.status)
     }
 }
 
@@ -258,17 +270,16 @@ fn expects_continue(request: &Request) -> bool {
 
 /// `http://host:port` of a location that begins with a slash.
 fn origin(scope: &Scope<'_>) -> String {
-    let bound = match scope.listen.map(|listen| &listen.address) {
-        Some(Address::Tcp(socket)) => Some(socket.ip()),
-        Some(Address::Unix(_)) | None => None,
-    };
+    let bound = scope.listen.and_then(|listen| listen.address.socket()).map(|socket| socket.ip());
     let local = scope.context.local.or(bound);
-    let host = match &scope.request.host {
-        Some(host) => host.clone(),
+    let rules = &scope.place.content;
+    let named = rules.server_name_in_redirect.unwrap_or(false).then(|| scope.server_name().to_owned());
+    let host = match named.or_else(|| scope.request.host.clone()) {
+        Some(host) => host,
         None => local.map_or_else(|| "unix:".to_owned(), |ip| ip.to_string()),
     };
     match scope.port() {
-        Some(port) if port != 80 => format!("http://{host}:{port}"),
+        Some(port) if port != 80 && rules.port_in_redirect.unwrap_or(true) => format!("http://{host}:{port}"),
         _ => format!("http://{host}"),
     }
 }
@@ -277,6 +288,7 @@ fn origin(scope: &Scope<'_>) -> String {
 mod tests {
     use super::*;
     use crate::conf::{LoadFrom, load};
+    use crate::http::files::NoFiles;
     use crate::http::{Parsed, parse};
     use crate::options::Options;
     use crate::release::{Profile, Version};
@@ -305,7 +317,7 @@ mod tests {
             remote: None,
             local: None,
         };
-        respond(&conf, 0, &request, &context)
+        respond(&conf, 0, &request, &context, &mut NoFiles)
     }
 
     fn says(answer: &Answer, header: &str) -> bool {
@@ -313,6 +325,7 @@ mod tests {
         head.lines().any(|line| line == header)
     }
 
+    /// checks: D4
     #[test]
     fn a_draining_worker_closes_and_says_so_since_1_21_6() {
         for (version, said) in [
@@ -346,6 +359,12 @@ mod tests {
         assert_eq!(post("client_max_body_size 0;", 2_000_000_000), (200, true));
         assert_eq!(post("", 1_048_576), (200, true));
         assert_eq!(post("", 1_048_577), (413, false));
+    }
+
+    #[test]
+    fn where_another_server_would_be_asked_the_answer_is_502() {
+        let answer = answer(Version::new(1, 26, 3), "proxy_pass http://127.0.0.1:1;", false);
+        assert!(answer.status == 502 && answer.keep_alive);
     }
 
     #[test]

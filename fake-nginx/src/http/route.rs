@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use crate::conf::{Conf, Location, LocationMatch, Server, ServerName};
+use crate::conf::{Captures, Conf, Location, LocationMatch, Server, ServerName};
 
 /// The server for `host` among those behind `listen`.
 pub(super) fn server<'a>(
@@ -42,27 +42,66 @@ fn fit(name: &ServerName, host: &str) -> Option<(u8, usize)> {
         ServerName::Suffix(suffix) => {
             (host.len() > suffix.len() && host.ends_with(suffix.as_str())).then_some((2, suffix.len()))
         }
+        ServerName::Regex(pattern) => pattern.find(host.as_bytes()).map(|_| (0, 0)),
         ServerName::Prefix(prefix) => {
             (host.len() > prefix.len() && host.starts_with(prefix.as_str())).then_some((1, prefix.len()))
         }
     }
 }
 
-/// The location for `path`: an exact one, else the longest beginning, and so on inside it.
-pub(super) fn location<'a>(locations: &'a [Location], path: &[u8]) -> Option<&'a Location> {
-    let exact = locations.iter().find(|location| match &location.matches {
-        LocationMatch::Exact(name) => name.as_bytes() == path,
-        LocationMatch::Prefix(_) | LocationMatch::Named(_) => false,
-    });
-    if exact.is_some() {
-        return exact;
+/// What a path comes to.
+enum Way<'a> {
+    /// Whatever expressions say.
+    Sure(&'a Location, Captures),
+    /// Unless an expression further out fits.
+    Beginning(&'a Location),
+    Nowhere,
+}
+
+/// The location for `path`, and what its expression has found.
+///
+/// An exact one, else the longest beginning and inside it, unless an expression fits: the innermost are tried first.
+pub(super) fn location<'a>(locations: &'a [Location], path: &[u8]) -> Option<(&'a Location, Captures)> {
+    match way(locations, path) {
+        Way::Sure(location, captures) => Some((location, captures)),
+        Way::Beginning(location) => Some((location, Captures::new())),
+        Way::Nowhere => None,
     }
-    let longest = locations
-        .iter()
-        .filter(|location| match &location.matches {
-            LocationMatch::Prefix(name) => path.starts_with(name.as_bytes()),
-            LocationMatch::Exact(_) | LocationMatch::Named(_) => false,
-        })
-        .max_by_key(|location| location.matches.text().len())?;
-    location(&longest.nested, path).or(Some(longest))
+}
+
+fn way<'a>(locations: &'a [Location], path: &[u8]) -> Way<'a> {
+    let exact = |location: &&Location| matches!(&location.matches, LocationMatch::Exact(name) if name.as_bytes() == path);
+    if let Some(exact) = locations.iter().find(exact) {
+        return Way::Sure(exact, Captures::new());
+    }
+    let begins = |location: &&Location| matches!(&location.matches, LocationMatch::Prefix(name) if path.starts_with(name.as_bytes()));
+    let longest = locations.iter().filter(begins).max_by_key(|location| location.matches.text().len());
+    let inside = match longest.map(|longest| (longest, way(&longest.nested, path))) {
+        Some((_, sure @ Way::Sure(..))) => return sure,
+        Some((_, inner @ Way::Beginning(_))) => inner,
+        Some((longest, Way::Nowhere)) => Way::Beginning(longest),
+        None => Way::Nowhere,
+    };
+    if longest.is_some_and(|longest| longest.is_final) {
+        return inside;
+    }
+    let fitting = locations.iter().find_map(|location| match &location.matches {
+        LocationMatch::Regex(pattern) => pattern.find(path).map(|captures| (location, captures)),
+        LocationMatch::Prefix(_) | LocationMatch::Exact(_) | LocationMatch::Named(_) => None,
+    });
+    match fitting.map(|(location, captures)| (location, captures, way(&location.nested, path))) {
+        None => inside,
+        Some((_, _, sure @ Way::Sure(..))) => sure,
+        Some((_, captures, Way::Beginning(inner))) => Way::Sure(inner, captures),
+        Some((location, captures, Way::Nowhere)) => Way::Sure(location, captures),
+    }
+}
+
+/// What the expression among a server's names has found in `host`.
+pub(super) fn captures(server: &Server, host: &str) -> Captures {
+    let found = server.names.iter().find_map(|name| match name {
+        ServerName::Regex(pattern) => pattern.find(host.as_bytes()),
+        ServerName::Exact(_) | ServerName::Domain(_) | ServerName::Suffix(_) | ServerName::Prefix(_) => None,
+    });
+    found.unwrap_or_default()
 }

@@ -1,7 +1,9 @@
 //! Requests, answers, and what the worker knows besides.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
+use crate::conf::{Message, Patience};
 use crate::release::Profile;
 
 /// What the bytes of a connection amount to.
@@ -72,11 +74,41 @@ pub struct Context {
     pub local: Option<IpAddr>,
 }
 
+/// One piece of a long body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// This part of the file that was opened last.
+    File(Range<u64>),
+}
+
+impl Piece {
+    /// How long it is.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(part) => part.end.saturating_sub(part.start),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// What to send, and what to do with the connection afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Head and body. Nothing at all means that nginx closes without an answer.
+    /// Head and body, as far as it is no file's. Nothing at all means that nginx closes without an answer.
     pub bytes: Vec<u8>,
+    /// What comes behind `bytes`.
+    pub pieces: Vec<Piece>,
+    /// What the error log is told, in order, with the request's tail but without the connection's number.
+    pub said: Vec<Message>,
     /// How many of `bytes` are the head.
     pub head_len: usize,
     /// Bytes per second for the body and what is left; `None` is no limit.
@@ -87,6 +119,8 @@ pub struct Answer {
     pub keepalive_timeout_ms: u64,
     /// `keepalive_min_timeout` of the location.
     pub keepalive_min_timeout_ms: u64,
+    /// `send_timeout` and `lingering_...` of the location.
+    pub patience: Patience,
     /// The status.
     pub status: u16,
 }

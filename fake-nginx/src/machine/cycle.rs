@@ -14,6 +14,17 @@ use super::names::{AddressId, ConfId, PathId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fd(pub u16);
 
+/// How those are answered who come to a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Speaks {
+    /// A connection, by requests.
+    Http,
+    /// A connection, at once.
+    Stream,
+    /// Datagrams, each at once: there is no connection, and no listen(2).
+    Datagrams,
+}
+
 /// A socket that listens, or shall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Listening {
@@ -31,6 +42,8 @@ pub struct Listening {
     pub client_header_timeout_ms: u32,
     /// The descriptor, once open.
     pub fd: Option<Fd>,
+    /// What is spoken there.
+    pub speaks: Speaks,
     /// Whether it came through `NGINX`.
     pub is_inherited: bool,
 }

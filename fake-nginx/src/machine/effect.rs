@@ -200,6 +200,8 @@ pub enum Effect {
     },
     /// _exit(2). Never answered.
     Exit(u8),
+    /// Die of SIGSEGV. Never answered.
+    Crash,
     /// Change the process title.
     SetTitle(Title),
     /// socketpair(2) for a child to come.
@@ -224,8 +226,9 @@ pub enum Effect {
     Wait,
     /// In a worker: become the user of the configuration. May fail with the name of the call.
     BecomeUser(ConfId),
-    /// In a worker: keep one's own end of the channel, make an epoll, unblock all signals.
-    EnterWorker(Slot),
+    /// In a worker: keep one's own end of the channel, make an epoll, unblock all signals. A process that is master
+    /// and worker at once has no slot: it only makes an epoll, and goes back to the mask that it was started with.
+    EnterWorker(Option<Slot>),
     /// In a worker: add a listening socket to the epoll.
     Watch {
         /// Which.
@@ -252,6 +255,15 @@ pub enum Effect {
         listen: u8,
         /// What to call the connection.
         conn: Conn,
+    },
+    /// recvfrom(2) of one datagram, and sendto(2) of what `stream` returns for it.
+    AnswerDatagram {
+        /// By which configuration.
+        conf: ConfId,
+        /// The socket.
+        fd: Fd,
+        /// Its `listen`.
+        listen: u8,
     },
     /// recv(2) into the connection's buffer, answered by [`Reply::Received`](super::Reply::Received).
     Receive(Conn),

@@ -44,6 +44,7 @@ pub fn render(sockets: &[Fd]) -> String {
 mod tests {
     use super::*;
 
+    /// checks: U5
     #[test]
     fn numbers_end_with_semicolon_or_colon() {
         let mut names = Names::default();
@@ -54,6 +55,7 @@ mod tests {
         assert_eq!(inherited.invalid, None);
     }
 
+    /// checks: U5
     #[test]
     fn a_last_number_without_separator_is_dropped() {
         let mut names = Names::default();
@@ -64,6 +66,7 @@ mod tests {
         assert_eq!(inherited.invalid.map(|(text, ends)| (names.text_of(text), ends)), Some(("6", false)));
     }
 
+    /// checks: U5
     #[test]
     fn a_word_stops_the_reading() {
         let mut names = Names::default();

@@ -5,7 +5,7 @@
 //! fork(2) is a clone of the machine that gets another reply.
 //!
 //! A process is first [`StartUp`]; what it becomes then ([`Master`], in a forked child [`Worker`]) is part of
-//! the machine too. A [`Log`](Effect::Log) is an effect like any other: no history stays in the state, which
+//! the machine too; with `master_process off`, [`Single`] is both. A [`Log`](Effect::Log) is an effect like any other: no history stays in the state, which
 //! is small and can be compared and hashed.
 //!
 //! # Source
@@ -13,7 +13,7 @@
 //! [`crate::release::Profile`] is asked.
 //!
 //! # Not modelled
-//! Cache manager and loader, shared memory, single-process mode, upstreams, AIO, HTTP/2, QUIC, debug points.
+//! Cache manager and loader, shared memory, upstreams, AIO, HTTP/2, QUIC, debug points.
 //!
 //! # Units
 //! Durations and times are milliseconds and end in `_ms`.
@@ -31,11 +31,12 @@ pub mod pid_file;
 mod plan;
 mod reply;
 mod signal;
+mod single;
 mod start_up;
 mod worker;
 
-pub use cycle::{Cycle, Fd, Listening, Listenings, PidFile};
-pub use defects::{Defects, NoDefect};
+pub use cycle::{Cycle, Fd, Listening, Listenings, PidFile, Speaks};
+pub use defects::{Defect, Defects, NoDefect};
 pub use effect::{Command, Conn, Effect, Entry, Notice, Offspring, Print, Slot, Title};
 pub use line::{Action, Errno, Kind, Line, Shown, SocketCall};
 pub use master::{Child, Master, NewBinary};
@@ -44,6 +45,7 @@ pub use names::{AddressId, ConfId, Names, PathId, TextId};
 pub use plan::{Plan, Purpose};
 pub use reply::{Answer, ConfRead, Inherited, Named, Parsed, Ready, Received, Reply, Sent, Waited};
 pub use signal::{Arrival, Arrivals, ExitStatus, Pid, Signal};
+pub use single::Single;
 pub use start_up::StartUp;
 pub use worker::{Connection, Phase, Worker};
 
@@ -56,6 +58,8 @@ pub enum Process {
     Master(Master),
     /// A worker.
     Worker(Worker),
+    /// Both in one.
+    Single(Box<Single>),
 }
 
 /// What a part of the machine does next.
@@ -84,6 +88,7 @@ impl Process {
                 Self::StartUp(start_up) => start_up.next(reply),
                 Self::Master(master) => master.next(reply),
                 Self::Worker(worker) => worker.next(reply),
+                Self::Single(single) => single.next(reply),
             };
             match turn {
                 Turn::Do(effect) => return effect,

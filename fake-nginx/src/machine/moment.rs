@@ -84,6 +84,8 @@ moments! {
     TakeEvents = "take-events",
     /// accept(2)
     Accept = "accept",
+    /// sendto(2)
+    AnswerDatagram = "answer-datagram",
     /// send(2)
     Send = "send",
     /// shutdown(2)
@@ -108,7 +110,15 @@ impl Moment {
     /// True if it belongs to a worker's daily work, which happens at the pace of its clients.
     #[must_use]
     pub const fn is_service(self) -> bool {
-        matches!(self, Self::TakeEvents | Self::Accept | Self::Send | Self::ShutdownWrite | Self::Close)
+        matches!(
+            self,
+            Self::TakeEvents
+                | Self::Accept
+                | Self::AnswerDatagram
+                | Self::Send
+                | Self::ShutdownWrite
+                | Self::Close
+        )
     }
 }
 
@@ -134,7 +144,7 @@ impl Effect {
             Self::Pause { .. } => Moment::EndPause,
             Self::Fork(_) => Moment::Fork,
             Self::Exec { .. } => Moment::Exec,
-            Self::Exit(_) => Moment::Exit,
+            Self::Exit(_) | Self::Crash => Moment::Exit,
             Self::SetTitle(_) => Moment::SetTitle,
             Self::CloseChannel(_) => Moment::CloseChannel,
             Self::Tell { .. } => Moment::Tell,
@@ -145,6 +155,7 @@ impl Effect {
             Self::Unwatch(_) => Moment::Unwatch,
             Self::WaitEvents { .. } => Moment::TakeEvents,
             Self::Accept { .. } => Moment::Accept,
+            Self::AnswerDatagram { .. } => Moment::AnswerDatagram,
             Self::Send { .. } => Moment::Send,
             Self::ShutdownWrite(_) => Moment::ShutdownWrite,
             Self::Close(_) => Moment::Close,

@@ -23,6 +23,7 @@ pub fn parse(bytes: &[u8]) -> Result<Pid, &str> {
 mod tests {
     use super::*;
 
+    /// checks: C11
     #[test]
     fn only_line_ends_behind_the_number_are_stripped() {
         assert_eq!(parse(b"123\r\n"), Ok(Pid(123)));

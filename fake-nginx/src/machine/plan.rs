@@ -17,6 +17,8 @@ pub enum Purpose {
         dump: bool,
         /// `-q`
         quiet: bool,
+        /// `-s` too: nothing is signalled, but nothing is opened either.
+        signals: bool,
     },
     /// `-s`
     Signal(Signal),

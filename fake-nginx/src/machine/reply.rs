@@ -4,7 +4,7 @@
 //! Times are milliseconds and end in `_ms`; they count from any fixed point that lies on a whole second of the
 //! wall clock.
 
-use crate::conf::Level;
+use crate::conf::{Level, Patience};
 use smallvec::SmallVec;
 
 use super::cycle::{Cycle, Fd};
@@ -55,6 +55,8 @@ pub struct Answer {
     pub keepalive_timeout_ms: u64,
     /// How long it is not idle yet; 0 is none.
     pub keepalive_min_timeout_ms: u64,
+    /// How long the client may take.
+    pub patience: Patience,
     /// Whether something was received behind the request, or its body is not there yet.
     pub has_unread: bool,
 }

@@ -68,6 +68,11 @@ pub(super) fn block() -> Arrivals {
     take()
 }
 
+/// The signals that are blocked now.
+pub(super) fn mask() -> SigSet {
+    SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty())
+}
+
 /// Sleeps until a handler has run.
 pub(super) fn suspend() -> Arrivals {
     SigSet::empty().suspend().expect("sigsuspend ends with EINTR");
@@ -86,10 +91,14 @@ fn arrival(stored: u64) -> Option<Arrival> {
     Some(Arrival { signal, sender })
 }
 
-/// epoll_wait(2) with all signals let through; otherwise a worker blocks them, so that none is lost between a
-/// look at the flags and the wait.
-pub(super) fn wait_events(epoll: BorrowedFd<'_>, events: &mut [libc::epoll_event], timeout_ms: i32) -> usize {
-    let mask = SigSet::empty();
+/// epoll_wait(2) with only these signals held back, none in a worker; otherwise it blocks them, so that none is lost
+/// between a look at the flags and the wait.
+pub(super) fn wait_events(
+    epoll: BorrowedFd<'_>,
+    events: &mut [libc::epoll_event],
+    timeout_ms: i32,
+    mask: &SigSet,
+) -> usize {
     let length = i32::try_from(events.len()).unwrap_or(i32::MAX);
     // SAFETY: the array is writable for `length` events and the mask outlives the call.
     let count = unsafe {

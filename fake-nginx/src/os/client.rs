@@ -5,13 +5,14 @@
 //! `ngx_unix_send` in `src/os/unix/`, nginx 1.18 to 1.30.
 
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
 
-use crate::conf::Conf;
-use crate::http::{self, Answer, Body, Context, Request};
+use super::content::OpenFile;
+use crate::conf::{Conf, Lingers, Message, Patience};
+use crate::http::{self, Answer, Body, Chunks, Context, Piece, Request};
 use crate::machine;
 use crate::machine::{Parsed, Received, Sent};
 
@@ -29,8 +30,14 @@ pub(super) struct Client {
     buffer: Vec<u8>,
     /// How much of a request's body is still to come.
     body_left: u64,
+    /// A body in chunks that has not ended.
+    chunks: Option<Chunks>,
+    /// That body is none: nothing behind it can be understood.
+    is_broken: bool,
     found: Option<Result<Request, u16>>,
-    answer: Vec<u8>,
+    /// What goes out, in order.
+    answer: Vec<Piece>,
+    file: OpenFile,
 }
 
 impl Client {
@@ -42,7 +49,21 @@ impl Client {
         local: Option<IpAddr>,
     ) -> Self {
         let buffer = Vec::new();
-        Self { socket, listen, number, remote, local, buffer, body_left: 0, found: None, answer: Vec::new() }
+        let (answer, file) = (Vec::new(), OpenFile::default());
+        Self {
+            socket,
+            listen,
+            number,
+            remote,
+            local,
+            buffer,
+            body_left: 0,
+            chunks: None,
+            is_broken: false,
+            found: None,
+            answer,
+            file,
+        }
     }
 
     /// Reads into the buffer; what belongs to a body is thrown away.
@@ -74,10 +95,22 @@ impl Client {
         let count = usize::try_from(self.body_left).unwrap_or(usize::MAX).min(self.buffer.len());
         self.buffer.drain(..count);
         self.body_left -= count as u64;
+        let Some(chunks) = &mut self.chunks else { return };
+        match chunks.read(&self.buffer) {
+            Ok(count) => drop(self.buffer.drain(..count)),
+            Err(_) => self.is_broken = true,
+        }
+        if chunks.has_ended() {
+            self.chunks = None;
+        }
     }
 
     /// Looks for a request at the start of the buffer and takes it out.
     pub(super) fn parse(&mut self) -> Parsed {
+        if self.is_broken {
+            self.found = Some(Err(400));
+            return Parsed::Bad;
+        }
         if self.buffer.is_empty() {
             return Parsed::Empty;
         }
@@ -89,14 +122,10 @@ impl Client {
             }
             http::Parsed::Request(request, head_len) => {
                 self.buffer.drain(..head_len);
-                self.body_left = match request.body {
-                    Body::None => 0,
-                    Body::Length(length) => length,
-                    // Where it ends is not looked for.
-                    Body::Chunked => u64::MAX,
-                };
+                self.body_left = if let Body::Length(length) = request.body { length } else { 0 };
+                self.chunks = (request.body == Body::Chunked).then(Chunks::default);
                 self.drop_body();
-                self.found = Some(Ok(request));
+                self.found = Some(if self.is_broken { Err(400) } else { Ok(request) });
                 Parsed::Whole
             }
         }
@@ -104,39 +133,83 @@ impl Client {
 
     /// Makes the answer to what was found.
     ///
-    /// `forced` is a status that everybody is answered with.
-    pub(super) fn respond(&mut self, conf: &Conf, context: &Context, forced: Option<u16>) -> machine::Answer {
+    /// `forced` is a status that everybody is answered with. Beside the answer: what the log is told.
+    pub(super) fn respond(
+        &mut self,
+        conf: &Conf,
+        context: &Context,
+        forced: Option<u16>,
+    ) -> (machine::Answer, Vec<Message>) {
+        self.file = OpenFile::default();
         let answer: Answer = match self.found.take().unwrap_or(Err(400)) {
             Ok(_) if let Some(status) = forced => http::refuse(conf, self.listen, status, context),
-            Ok(request) => http::respond(conf, self.listen, &request, context),
+            Ok(request) => http::respond(conf, self.listen, &request, context, &mut self.file),
             Err(status) => http::refuse(conf, self.listen, status, context),
         };
-        self.answer = answer.bytes;
-        machine::Answer {
-            length: self.answer.len() as u64,
+        self.answer = vec![Piece::Bytes(answer.bytes)];
+        self.answer.extend(answer.pieces);
+        let told = machine::Answer {
+            length: self.answer.iter().map(Piece::len).sum(),
             limit_rate: answer.limit_rate.unwrap_or(0),
             keep_alive: answer.keep_alive,
             keepalive_timeout_ms: answer.keepalive_timeout_ms,
             keepalive_min_timeout_ms: answer.keepalive_min_timeout_ms,
-            has_unread: self.body_left > 0 || !self.buffer.is_empty(),
+            patience: answer.patience,
+            has_unread: self.body_left > 0 || self.chunks.is_some() || !self.buffer.is_empty(),
+        };
+        (told, answer.said)
+    }
+
+    /// Makes a text the answer, and the last one.
+    pub(super) fn say(&mut self, text: Vec<u8>) -> machine::Answer {
+        let length = text.len() as u64;
+        self.answer = vec![Piece::Bytes(text)];
+        machine::Answer {
+            length,
+            limit_rate: 0,
+            keep_alive: false,
+            keepalive_timeout_ms: 0,
+            keepalive_min_timeout_ms: 0,
+            patience: Patience { lingers: Lingers::Never, ..Patience::default() },
+            has_unread: false,
         }
     }
 
     /// Sends a part of the answer.
     pub(super) fn send(&self, from: u64, bytes_max: u64) -> Sent {
-        let from = usize::try_from(from).unwrap_or(usize::MAX).min(self.answer.len());
-        let count = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-        let part = &self.answer[from..self.answer.len().min(from.saturating_add(count))];
         let mut sent = 0;
-        while sent < part.len() {
-            match net::send(&self.socket, &part[sent..], SendFlags::NOSIGNAL) {
-                Ok(count) => sent += count,
+        while sent < bytes_max {
+            match self.send_once(from + sent, bytes_max - sent) {
+                Ok(0) | Err(Errno::AGAIN) => break,
+                Ok(count) => sent += count as u64,
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
                 Err(_) => return Sent::Failed,
             }
         }
-        Sent::Bytes(sent as u64)
+        Sent::Bytes(sent)
+    }
+
+    /// From the piece in which `from` lies; 0 behind the last one.
+    fn send_once(&self, from: u64, bytes_max: u64) -> Result<usize, Errno> {
+        let mut begin = 0;
+        let holder = self.answer.iter().find(|piece| {
+            let holds = from < begin + piece.len();
+            begin += if holds { 0 } else { piece.len() };
+            holds
+        });
+        let at = from - begin;
+        match holder {
+            None => Ok(0),
+            Some(Piece::File(part)) => {
+                let left = part.end - part.start - at;
+                self.file.send(self.socket.as_fd(), part.start + at, left.min(bytes_max))
+            }
+            Some(Piece::Bytes(bytes)) => {
+                let rest = &bytes[usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len())..];
+                let count = usize::try_from(bytes_max).unwrap_or(usize::MAX).min(rest.len());
+                net::send(&self.socket, &rest[..count], SendFlags::NOSIGNAL)
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal as NixSignal;
 use rustix::io::retry_on_intr;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
@@ -122,7 +123,7 @@ impl World {
         match control.ask(moment, signals) {
             Answer::GoOn | Answer::Fail => {}
             Answer::Exit(code) => process::exit(code),
-            Answer::Crash => process::crash(),
+            Answer::Crash => process::crash(NixSignal::SIGKILL),
         }
     }
 

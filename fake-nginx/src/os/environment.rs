@@ -47,8 +47,14 @@ impl Environment {
         self.value("NGINX").map(|value| value.to_string_lossy().into_owned())
     }
 
-    /// What a new binary gets: the variables of `env` directives, `TZ`, the sockets, room for a title.
-    pub(super) fn for_new_binary(&self, entries: &[EnvEntry], sockets: &[Fd]) -> Vec<CString> {
+    /// What a new binary gets: the variables of `env` directives, `TZ`, the sockets, room for a title; and from a
+    /// build with QUIC (1.25.0) the descriptors of its BPF maps, of which there is none.
+    pub(super) fn for_new_binary(
+        &self,
+        entries: &[EnvEntry],
+        sockets: &[Fd],
+        has_quic: bool,
+    ) -> Vec<CString> {
         let own = |name: &str| self.value(name).map(|value| value.as_bytes().to_vec());
         let mut variables: Vec<Vec<u8>> = entries
             .iter()
@@ -61,6 +67,9 @@ impl Environment {
             && let Some(value) = own("TZ")
         {
             variables.push([b"TZ=", value.as_slice()].concat());
+        }
+        if has_quic {
+            variables.push(b"NGINX_BPF_MAPS=".to_vec());
         }
         variables.push(format!("NGINX={}", inherited::render(sockets)).into_bytes());
         variables.push(SPARE.into());

@@ -18,6 +18,7 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, 
 
 use crate::conf::{Address, Listen};
 use crate::machine::{Fd, SocketCall};
+use crate::release::{Profile, Version};
 
 /// All listening sockets of the process.
 #[derive(Debug, Default)]
@@ -32,8 +33,12 @@ impl Listeners {
         listen: &Listen,
         reuseport: bool,
         is_test: bool,
+        profile: &Profile,
     ) -> Result<Fd, (SocketCall, Errno)> {
-        let socket = create(listen, reuseport).map_err(|errno| (SocketCall::Socket, errno))?;
+        let is_udp = matches!(listen.address, Address::Udp(_));
+        // Or a test would take datagrams away.
+        let shares = !(is_udp && is_test && profile.version >= Version::new(1, 21, 1));
+        let socket = create(listen, reuseport, shares).map_err(|errno| (SocketCall::Socket, errno))?;
         bind(&socket, &listen.address).map_err(|errno| (SocketCall::Bind, errno))?;
         if let Address::Unix(path) = &listen.address {
             let mode = std::fs::Permissions::from_mode(0o666);
@@ -42,7 +47,9 @@ impl Listeners {
                 drop(std::fs::remove_file(path));
             }
         }
-        net::listen(&socket, listen.backlog).map_err(|errno| (SocketCall::Listen, errno))?;
+        if !is_udp {
+            net::listen(&socket, listen.backlog).map_err(|errno| (SocketCall::Listen, errno))?;
+        }
         let fd = Fd(u16::try_from(socket.as_raw_fd()).unwrap_or(u16::MAX));
         self.sockets.insert(fd, socket);
         Ok(fd)
@@ -60,6 +67,9 @@ impl Listeners {
                 let unix = SocketAddrUnix::try_from(address)?;
                 let path = unix.path().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
                 Address::Unix(PathBuf::from(path))
+            }
+            _ if sockopt::socket_type(borrowed)? == SocketType::DGRAM => {
+                Address::Udp(SocketAddr::try_from(address)?)
             }
             _ => Address::Tcp(SocketAddr::try_from(address)?),
         };
@@ -104,14 +114,17 @@ fn has_flags(number: RawFd) -> Result<(), Errno> {
     rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(number) }).map(drop)
 }
 
-fn create(listen: &Listen, reuseport: bool) -> Result<OwnedFd, Errno> {
+fn create(listen: &Listen, reuseport: bool, shares: bool) -> Result<OwnedFd, Errno> {
     let family = match &listen.address {
-        Address::Tcp(SocketAddr::V4(_)) => AddressFamily::INET,
-        Address::Tcp(SocketAddr::V6(_)) => AddressFamily::INET6,
+        Address::Tcp(SocketAddr::V4(_)) | Address::Udp(SocketAddr::V4(_)) => AddressFamily::INET,
+        Address::Tcp(SocketAddr::V6(_)) | Address::Udp(SocketAddr::V6(_)) => AddressFamily::INET6,
         Address::Unix(_) => AddressFamily::UNIX,
     };
-    let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK, None)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
+    let kind = if matches!(listen.address, Address::Udp(_)) { SocketType::DGRAM } else { SocketType::STREAM };
+    let socket = net::socket_with(family, kind, SocketFlags::NONBLOCK, None)?;
+    if shares {
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
     if reuseport {
         sockopt::set_socket_reuseport(&socket, true)?;
     }
@@ -123,7 +136,7 @@ fn create(listen: &Listen, reuseport: bool) -> Result<OwnedFd, Errno> {
 
 fn bind(socket: &OwnedFd, address: &Address) -> Result<(), Errno> {
     match address {
-        Address::Tcp(address) => net::bind(socket, address),
+        Address::Tcp(address) | Address::Udp(address) => net::bind(socket, address),
         Address::Unix(path) => net::bind(socket, &SocketAddrUnix::new(path.as_os_str().as_bytes())?),
     }
 }

@@ -10,7 +10,9 @@ mod arrivals;
 mod channels;
 mod client;
 mod clock;
+mod content;
 mod control;
+mod counter;
 mod environment;
 mod files;
 mod listeners;
@@ -19,6 +21,7 @@ mod process;
 mod reader;
 mod said;
 mod serve;
+mod stream;
 mod title;
 mod worker;
 mod world;
@@ -71,7 +74,7 @@ pub fn refuse(why: &dyn std::error::Error) -> ! {
 
 fn purpose(options: &Options) -> Purpose {
     if options.test {
-        return Purpose::Test { dump: options.dump, quiet: options.quiet };
+        return Purpose::Test { dump: options.dump, quiet: options.quiet, signals: options.signal.is_some() };
     }
     match options.signal {
         None => Purpose::Run,

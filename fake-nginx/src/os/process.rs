@@ -32,11 +32,11 @@ pub(super) fn exit(code: u8) -> ! {
     unsafe { libc::_exit(i32::from(code)) }
 }
 
-/// Dies as by kill -9.
-pub(super) fn crash() -> ! {
-    let _ = nix::sys::signal::kill(unistd::getpid(), NixSignal::SIGKILL);
-    // Not reached: nothing can hold the signal back.
-    exit(137)
+/// Dies of a signal that nothing holds back.
+pub(super) fn crash(signal: NixSignal) -> ! {
+    let _ = nix::sys::signal::kill(unistd::getpid(), signal);
+    // Not reached.
+    exit(1)
 }
 
 /// execve(2) of `argv[0]` as it is. Returns only on failure.

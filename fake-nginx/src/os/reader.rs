@@ -9,7 +9,7 @@ use std::rc::Rc;
 use nix::unistd::{Uid, sysconf};
 
 use crate::conf::{self, Address, Conf, ErrorLog, Level, LoadFrom, Message};
-use crate::machine::{ConfId, ConfRead, Cycle, Line, Listening, Names};
+use crate::machine::{ConfId, ConfRead, Cycle, Line, Listening, Names, Speaks};
 use crate::options::Options;
 use crate::stamp::Stamp;
 
@@ -61,7 +61,7 @@ impl Reader {
                 let said = warnings.iter().map(&mut line).collect();
                 let mut free = (0..=u16::MAX).map(ConfId).filter(|id| !self.confs.contains_key(id));
                 let id = free.next().expect("a master uses two configurations at most");
-                let cycle = Some(cycle(&conf, id, names));
+                let cycle = Some(cycle(&conf, id, self.from.profile.clones_sockets_without_master, names));
                 self.confs.insert(id, Rc::new(conf));
                 ConfRead { said, cycle, is_syntax_ok: true }
             }
@@ -69,10 +69,10 @@ impl Reader {
     }
 }
 
-fn cycle(conf: &Conf, id: ConfId, names: &mut Names) -> Cycle {
+fn cycle(conf: &Conf, id: ConfId, clones_without_master: bool, names: &mut Names) -> Cycle {
     let milliseconds = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
     let listening = conf
-        .sockets()
+        .sockets(clones_without_master)
         .into_iter()
         .map(|(index, worker)| {
             let listen = &conf.listens[index];
@@ -84,6 +84,11 @@ fn cycle(conf: &Conf, id: ConfId, names: &mut Names) -> Cycle {
                 backlog: listen.backlog,
                 client_header_timeout_ms: milliseconds(conf.client_header_timeout_ms(index)),
                 fd: None,
+                speaks: match listen.address {
+                    Address::Udp(_) => Speaks::Datagrams,
+                    Address::Tcp(_) | Address::Unix(_) if listen.is_stream => Speaks::Stream,
+                    Address::Tcp(_) | Address::Unix(_) => Speaks::Http,
+                },
                 is_inherited: false,
             }
         })

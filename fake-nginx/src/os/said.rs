@@ -15,16 +15,25 @@ use crate::options;
 
 impl World {
     pub(super) fn log(&self, entry: Entry) -> Reply {
-        let logs = match entry.log {
+        let text = entry.line.shown(&self.names).to_string();
+        self.write_log(entry.log, entry.line.level(), &text, entry.echo);
+        Reply::Done
+    }
+
+    /// Writes a line that is about one request.
+    pub(super) fn tell_log(&self, log: Option<ConfId>, level: Level, text: &str) {
+        self.write_log(log, level, text, false);
+    }
+
+    fn write_log(&self, log: Option<ConfId>, level: Level, text: &str, echo: bool) {
+        let logs = match log {
             None => self.built_in_log.as_ref(),
             Some(conf) => self.logs.get(&conf),
         };
-        let text = entry.line.shown(&self.names).to_string();
         let pid = own_pid().0;
         let tid = if self.has_threads { pid } else { 0 };
         let nowhere = Logs::default();
-        logs.unwrap_or(&nowhere).write(entry.line.level(), pid, tid, &text, entry.echo);
-        Reply::Done
+        logs.unwrap_or(&nowhere).write(level, pid, tid, text, echo);
     }
 
     pub(super) fn say(&self, notice: Notice) -> Reply {

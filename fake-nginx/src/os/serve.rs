@@ -5,9 +5,11 @@
 
 use std::rc::Rc;
 
+use nix::sys::signal::SigSet;
 use nix::unistd::Uid;
 use rustix::io::Errno;
 
+use super::stream::Scope;
 use super::worker::WorkerSockets;
 use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
 use super::{clock, process};
@@ -20,7 +22,7 @@ impl World {
     /// What only workers do.
     #[expect(clippy::wildcard_enum_match_arm, reason = "`perform` carries all other effects out itself")]
     pub(super) fn serve(&mut self, effect: &Effect) -> Reply {
-        let Self { worker, listeners, channels, clock, slot, .. } = self;
+        let Self { worker, listeners, channels, clock, slot, counter, .. } = self;
         let worker = worker.as_mut().expect("only a process that entered a worker's life serves");
         match *effect {
             Effect::Watch { fd, index, exclusive } => {
@@ -40,8 +42,9 @@ impl World {
             })),
             Effect::Accept { fd, listen, conn } => {
                 let listener = listeners.get(fd);
-                Reply::Accepted(listener.and_then(|listener| worker.accept(listener, listen, conn)))
+                Reply::Accepted(listener.and_then(|listener| worker.accept(listener, listen, conn, *counter)))
             }
+            Effect::AnswerDatagram { conf, fd, listen } => self.answer_datagram(conf, fd, listen),
             Effect::Receive(conn) => Reply::Received(worker.client(conn).receive()),
             Effect::Peek(conn) => Reply::Received(worker.client(conn).peek()),
             Effect::Discard(conn) => Reply::Received(worker.client(conn).discard()),
@@ -59,8 +62,8 @@ impl World {
         }
     }
 
-    fn respond(&mut self, conf: ConfId, conn: Conn, requests: u32, is_draining: bool) -> Reply {
-        let conf = Rc::clone(self.reader.conf(conf));
+    fn respond(&mut self, id: ConfId, conn: Conn, requests: u32, is_draining: bool) -> Reply {
+        let conf = Rc::clone(self.reader.conf(id));
         let worker = self.worker.as_mut().expect("a worker");
         let client = worker.client(conn);
         let context = Context {
@@ -73,11 +76,21 @@ impl World {
             remote: client.remote,
             local: client.local,
         };
+        let listen = &conf.listens[client.listen];
+        if listen.is_stream {
+            let scope = Scope { conf: &conf, listen, context: &context };
+            return Reply::Answer(client.say(scope.text()));
+        }
         let forced = match self.stamp.fault {
             Some(Fault::Answers { code }) => Some(code),
             _ => None,
         };
-        Reply::Answer(client.respond(&conf, &context, forced))
+        let number = client.number;
+        let (answer, said) = client.respond(&conf, &context, forced);
+        for message in said {
+            self.tell_log(Some(id), message.level, &format!("*{number} {}", message.text));
+        }
+        Reply::Answer(answer)
     }
 
     /// Others hold the socket too, so its close does not take it out of this epoll: every connection that woke
@@ -105,13 +118,17 @@ impl World {
         }
     }
 
-    pub(super) fn enter_worker(&mut self, slot: Slot) -> Reply {
-        self.slot = slot;
-        let worker = match WorkerSockets::new() {
+    pub(super) fn enter_worker(&mut self, slot: Option<Slot>) -> Reply {
+        let mask = if slot.is_some() { SigSet::empty() } else { self.first_mask };
+        let worker = match WorkerSockets::new(mask) {
             Ok(worker) => worker,
             Err(error) => return self.called("epoll_create()", Err(error)),
         };
-        let watched = self.channels.keep_own(slot).map_or(Ok(()), |channel| worker.watch_channel(channel));
+        let channel = slot.and_then(|slot| {
+            self.slot = slot;
+            self.channels.keep_own(slot)
+        });
+        let watched = channel.map_or(Ok(()), |channel| worker.watch_channel(channel));
         self.worker = Some(worker);
         self.called("epoll_ctl(1)", watched)
     }

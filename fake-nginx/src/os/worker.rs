@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use nix::libc;
+use nix::sys::signal::SigSet;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{self, SocketAddrAny, SocketFlags};
@@ -18,6 +19,7 @@ use smallvec::SmallVec;
 use super::arrivals;
 use super::client::Client;
 use super::clock::Clock;
+use super::counter::Counter;
 use crate::machine::{Conn, Fd, Ready, Reply};
 
 /// How many events one look takes: `epoll_events`.
@@ -31,14 +33,14 @@ const CONNECTION: u64 = 3 << 32;
 #[derive(Debug)]
 pub(super) struct WorkerSockets {
     epoll: OwnedFd,
+    /// What is held back while it waits.
+    mask: SigSet,
     clients: Vec<Option<Client>>,
-    /// nginx counts connections over all workers; here each worker counts its own.
-    accepted: u32,
 }
 
 impl WorkerSockets {
-    pub(super) fn new() -> Result<Self, Errno> {
-        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, clients: Vec::new(), accepted: 0 })
+    pub(super) fn new(mask: SigSet) -> Result<Self, Errno> {
+        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, mask, clients: Vec::new() })
     }
 
     pub(super) fn watch_channel(&self, channel: BorrowedFd<'_>) -> Result<(), Errno> {
@@ -61,28 +63,33 @@ impl WorkerSockets {
             i32::try_from(until_ms.saturating_sub(clock.now_ms())).unwrap_or(i32::MAX)
         });
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS_MAX];
-        let count = arrivals::wait_events(self.epoll.as_fd(), &mut events, timeout_ms);
+        let count = arrivals::wait_events(self.epoll.as_fd(), &mut events, timeout_ms, &self.mask);
         let ready: SmallVec<_> = events[..count].iter().map(|event| ready(event.u64, event.events)).collect();
         Reply::Events { now_ms: clock.now_ms(), arrivals: arrivals::take(), ready }
     }
 
-    pub(super) fn accept(&mut self, listener: BorrowedFd<'_>, listen: u8, conn: Conn) -> Option<(u32, Fd)> {
+    pub(super) fn accept(
+        &mut self,
+        listener: BorrowedFd<'_>,
+        listen: u8,
+        conn: Conn,
+        counter: Counter,
+    ) -> Option<(u32, Fd)> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let (socket, remote) = net::acceptfrom_with(listener, flags).ok()?;
         let local = net::getsockname(&socket).ok();
         let data = EventData::new_u64(CONNECTION | u64::from(conn.0));
         let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(&self.epoll, &socket, data, interest).ok()?;
-        self.accepted += 1;
+        let number = counter.next();
         let fd = Fd(u16::try_from(socket.as_raw_fd()).unwrap_or(u16::MAX));
         let place = usize::from(conn.0);
         if self.clients.len() <= place {
             self.clients.resize_with(place + 1, || None);
         }
-        let number = u64::from(self.accepted);
-        let client = Client::new(socket, usize::from(listen), number, ip(remote), ip(local));
+        let client = Client::new(socket, usize::from(listen), u64::from(number), ip(remote), ip(local));
         self.clients[place] = Some(client);
-        Some((self.accepted, fd))
+        Some((number, fd))
     }
 
     /// A connection that the machine knows.

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::rc::Rc;
 
 use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::unistd::{getpid, getppid};
 
 use super::channels::Channels;
 use super::clock::{self, Clock};
 use super::control::Control;
+use super::counter::Counter;
 use super::environment::{self, Environment};
 use super::listeners::Listeners;
 use super::logs::Logs;
@@ -38,6 +40,7 @@ pub(super) struct World {
     pub(super) environment: Environment,
     pub(super) room: Option<Room>,
     pub(super) clock: Clock,
+    pub(super) counter: Counter,
     pub(super) names: Names,
     pub(super) reader: Reader,
     pub(super) built_in_log: Option<Logs>,
@@ -45,6 +48,8 @@ pub(super) struct World {
     pub(super) listeners: Listeners,
     pub(super) channels: Channels,
     pub(super) slot: Slot,
+    /// The signals that this process was started with blocked.
+    pub(super) first_mask: SigSet,
     pub(super) worker: Option<WorkerSockets>,
     /// Whether thread numbers are logged: nginx with threads does, others write 0.
     pub(super) has_threads: bool,
@@ -72,12 +77,14 @@ impl World {
             environment,
             room: Room::find(),
             clock: Clock::new(),
+            counter: Counter::new(),
             names,
             built_in_log: None,
             logs: BTreeMap::new(),
             listeners: Listeners::default(),
             channels: Channels::default(),
             slot: Slot(0),
+            first_mask: arrivals::mask(),
             worker: None,
             control,
         }
@@ -124,7 +131,7 @@ impl World {
             Effect::OpenListener { conf, listening, is_test } => {
                 let conf = Rc::clone(self.reader.conf(conf));
                 let listen = &conf.listens[usize::from(listening.listen)];
-                match self.listeners.open(listen, listening.worker.is_some(), is_test) {
+                match self.listeners.open(listen, listening.worker.is_some(), is_test, &self.profile) {
                     Ok(fd) => Reply::Fd(fd),
                     Err((call, error)) => Reply::SocketFailed(call, rustix_errno(error)),
                 }
@@ -138,7 +145,7 @@ impl World {
             }
             Effect::UnlinkSocket(address) => match self.names.address_of(address) {
                 Address::Unix(path) => io_reply(fs::remove_file(path)),
-                Address::Tcp(_) => Reply::Done,
+                Address::Tcp(_) | Address::Udp(_) => Reply::Done,
             },
             Effect::WritePid { file, pid } => io_reply(self.write_pid(&self.pid_file(file), pid)),
             Effect::ReadPid(path) => match files::read_pid(Path::new(self.names.path_of(path))) {
@@ -174,10 +181,12 @@ impl World {
             }
             Effect::Exec { conf, sockets } => {
                 let entries = &self.reader.conf(conf).env;
-                let environment = self.environment.for_new_binary(entries, &sockets);
+                let has_quic = self.stamp.configure_arguments.contains("--with-http_v3_module");
+                let environment = self.environment.for_new_binary(entries, &sockets, has_quic);
                 Reply::Failed(errno(process::exec(&environment::c_strings(&self.argv), &environment) as i32))
             }
             Effect::Exit(code) => process::exit(code),
+            Effect::Crash => process::crash(NixSignal::SIGSEGV),
             Effect::SetTitle(title) => self.set_title(title),
             Effect::OpenChannel(slot) => rustix_reply(self.channels.open(slot, own_pid())),
             Effect::CloseChannel(slot) => {
@@ -197,6 +206,7 @@ impl World {
             | Effect::WaitEvents { .. }
             | Effect::ReadChannel
             | Effect::Accept { .. }
+            | Effect::AnswerDatagram { .. }
             | Effect::Receive(_)
             | Effect::Peek(_)
             | Effect::Discard(_)

@@ -103,6 +103,7 @@ fn loses_signal() {
     assert_eq!(stage.workers_of(master, 2), workers);
 }
 
+/// checks: W3
 fn workers_exit_for_good() {
     let (stage, master) = launched(FATAL);
 
@@ -112,6 +113,7 @@ fn workers_exit_for_good() {
     assert_eq!(left, [master]);
 }
 
+/// checks: W2
 fn workers_exit_again_and_again() {
     let (stage, master) = launched(LOOPS);
 

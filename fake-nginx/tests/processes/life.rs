@@ -28,7 +28,6 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         a_draining_worker_takes_no_connection_from_the_others,
     ),
     ("worker_shutdown_timeout_cuts_a_response_short", worker_shutdown_timeout_cuts_a_response_short),
-    ("reloads_leave_no_descriptor_behind", reloads_leave_no_descriptor_behind),
     ("an_idle_connection_is_closed_when_a_drain_begins", an_idle_connection_is_closed_when_a_drain_begins),
     (
         "what_is_wrong_with_the_whole_is_told_behind_the_syntax",
@@ -45,6 +44,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("titles_are_nginxs", titles_are_nginxs),
 ];
 
+/// checks: X1 G3
 fn a_daemon_starts_serves_and_quits() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();
@@ -68,6 +68,7 @@ fn the_version_is_the_stamps() {
     assert_eq!(output.stderr, b"nginx version: nginx/1.26.3\n");
 }
 
+/// checks: C4 C7
 fn a_test_of_the_configuration_tells_by_its_exit_status() {
     let stage = Stage::new(&release("1.22.1"));
     let path = stage.path("nginx.conf").display().to_string();
@@ -90,6 +91,7 @@ fn a_test_of_the_configuration_tells_by_its_exit_status() {
     assert_eq!(fs::read(stage.path("nginx.pid")).unwrap(), b"", "the test leaves an empty pid file");
 }
 
+/// checks: C11
 fn a_signal_to_nobody_is_an_error() {
     let stage = Stage::new(&release("1.22.1"));
 
@@ -106,6 +108,7 @@ fn a_signal_to_nobody_is_an_error() {
     assert!(said.ends_with(&format!("nginx: [error] invalid PID number \"\" in \"{path}\"\n")), "{said}");
 }
 
+/// checks: L2
 fn hup_serves_the_new_configuration_with_new_workers() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();
@@ -120,6 +123,7 @@ fn hup_serves_the_new_configuration_with_new_workers() {
     assert!(stage.log_of(old[0]).contains("gracefully shutting down"), "{}", stage.log());
 }
 
+/// checks: L1
 fn hup_with_a_broken_file_changes_nothing() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();
@@ -133,6 +137,7 @@ fn hup_with_a_broken_file_changes_nothing() {
     assert_eq!(stage.workers_of(master, 2), old);
 }
 
+/// checks: W1 W2
 fn a_killed_worker_is_started_again() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();
@@ -144,6 +149,7 @@ fn a_killed_worker_is_started_again() {
     assert!(!stage.workers_of(master, 2).contains(&worker));
 }
 
+/// checks: G2
 fn a_stopped_worker_is_killed_when_term_has_escalated() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();
@@ -203,6 +209,7 @@ fn a_draining_worker_takes_no_connection_from_the_others() {
     stream.read_to_end(&mut Vec::new()).unwrap();
 }
 
+/// checks: D7
 fn worker_shutdown_timeout_cuts_a_response_short() {
     let stage = Stage::new(&release("1.22.1"));
     stage.configure("worker_shutdown_timeout 200ms;", &slow_location());
@@ -218,6 +225,7 @@ fn worker_shutdown_timeout_cuts_a_response_short() {
     assert_eq!(stage.log().matches("exited with code 0").count(), 2);
 }
 
+/// checks: D2 D3
 fn an_idle_connection_is_closed_when_a_drain_begins() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();
@@ -244,23 +252,6 @@ fn an_idle_connection_is_closed_when_a_drain_begins() {
     stage.gone(master);
 }
 
-fn reloads_leave_no_descriptor_behind() {
-    let stage = Stage::new(&release("1.26.3"));
-    let master = stage.start();
-    let reload = || {
-        let old = stage.workers_of(master, 2);
-        stage.signal(master, Signal::HUP);
-        old.iter().for_each(|&worker| stage.gone(worker));
-    };
-    reload();
-    let first = stage.descriptors_of(&[master]);
-
-    (0..30).for_each(|_| reload());
-
-    // The master closes its end of a worker's channel when it has reaped it.
-    wait_for("as many descriptors as before", || (stage.descriptors_of(&[master]) <= first).then_some(()));
-}
-
 fn what_is_wrong_with_the_whole_is_told_behind_the_syntax() {
     let stage = Stage::new(&release("1.26.3"));
     fs::write(stage.path("nginx.conf"), "worker_processes 1;\n").unwrap();
@@ -275,6 +266,7 @@ fn what_is_wrong_with_the_whole_is_told_behind_the_syntax() {
     assert_eq!(output.status.code(), Some(1));
 }
 
+/// checks: W3
 fn a_worker_without_its_working_directory() {
     let stage = Stage::new(&release("1.26.3"));
     stage.configure("working_directory /nonexistent;", "return 200 \"one\";");
@@ -288,6 +280,7 @@ fn a_worker_without_its_working_directory() {
     stage.gone(master);
 }
 
+/// checks: D8
 fn a_connection_answered_within_keepalive_min_timeout_is_not_idle() {
     let stage = Stage::new(&release("1.27.4"));
     stage.configure("", "keepalive_min_timeout 30s; return 200 \"one\";");
@@ -325,6 +318,7 @@ fn pipelined_requests_are_answered_in_their_order() {
     assert!(answers.ends_with("one"), "{answers}");
 }
 
+/// checks: G12
 fn usr1_moves_all_logs_to_the_new_file() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();
@@ -342,6 +336,7 @@ fn usr1_moves_all_logs_to_the_new_file() {
     assert!(stage.log().ends_with("[notice] exit\n"), "{}", stage.log());
 }
 
+/// checks: S7
 fn a_second_nginx_gives_up_after_five_binds() {
     let stage = Stage::new(&release("1.22.1"));
     stage.start();
@@ -355,6 +350,7 @@ fn a_second_nginx_gives_up_after_five_binds() {
     assert_eq!(said, format!("{}nginx: [emerg] still could not bind()\n", line.repeat(5)));
 }
 
+/// checks: S8
 fn titles_are_nginxs() {
     let stage = Stage::new(&release("1.22.1"));
     let master = stage.start();

@@ -4,8 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 mod control;
+mod endurance;
 mod faults;
+mod files;
 mod life;
+mod process;
 mod stage;
 mod upgrade;
 
@@ -21,6 +24,8 @@ fn main() {
         .chain(upgrade::TESTS)
         .chain(control::TESTS)
         .chain(faults::TESTS)
+        .chain(endurance::TESTS)
+        .chain(files::TESTS)
         .copied()
         .collect();
     if !arguments.list {

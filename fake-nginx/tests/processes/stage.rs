@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use fake_nginx::release::Version;
 use fake_nginx::stamp::{Cache, Stamp};
-use rustix::process::{self, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{self as kernel, Pid, PidfdFlags, Signal};
+
+use crate::process::{Process, without_time_and_pid};
 
 /// Longer than anything here takes, the escalation of TERM (3.2 s) on a busy machine included.
 const DEADLINE_MS: u64 = 20_000;
@@ -122,8 +123,8 @@ impl Stage {
 
     pub(crate) fn signal(&self, pid: i32, signal: Signal) {
         assert!(self.processes().iter().any(|it| it.pid == pid), "{pid} is none of ours");
-        let pidfd = process::pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap();
-        process::pidfd_send_signal(&pidfd, signal).unwrap();
+        let pidfd = kernel::pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap();
+        kernel::pidfd_send_signal(&pidfd, signal).unwrap();
     }
 
     /// The log without times and pids.
@@ -159,56 +160,15 @@ impl Stage {
         answer
     }
 
-    /// Every live process whose executable is, or was, in the folder.
+    /// Every live process of the folder.
     pub(crate) fn processes(&self) -> Vec<Process> {
-        let pids = fs::read_dir("/proc").unwrap().flatten();
-        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        pids.filter_map(|pid| Process::look(pid, self.folder.path())).collect()
+        Process::all(self.folder.path())
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        loop {
-            let processes = self.processes();
-            if processes.is_empty() {
-                return;
-            }
-            for process in processes {
-                end(process.pid);
-            }
-        }
-    }
-}
-
-/// Kills a process by handle and, if it fell to us, reaps it.
-fn end(pid: i32) {
-    let Ok(pidfd) = process::pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) else { return };
-    let _ = process::pidfd_send_signal(&pidfd, Signal::KILL);
-    let _ = process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
-}
-
-#[derive(Debug)]
-pub(crate) struct Process {
-    pub(crate) pid: i32,
-    pub(crate) parent: i32,
-    pub(crate) title: String,
-}
-
-impl Process {
-    fn look(pid: i32, folder: &Path) -> Option<Self> {
-        let proc = PathBuf::from(format!("/proc/{pid}"));
-        if !fs::read_link(proc.join("exe")).ok()?.starts_with(folder) {
-            return None;
-        }
-        let stat = fs::read_to_string(proc.join("stat")).ok()?;
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-        if matches!(fields.next()?, "Z" | "X") {
-            return None;
-        }
-        let parent = fields.next()?.parse().ok()?;
-        let title = fs::read_to_string(proc.join("cmdline")).ok()?;
-        Some(Self { pid, parent, title: title.trim_end_matches('\0').to_owned() })
+        Process::end_all(self.folder.path());
     }
 }
 
@@ -224,14 +184,5 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
         assert!(std::time::Instant::now() < deadline, "waited too long for {what}");
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
-    }
-}
-
-/// `2026/11/22 22:26:44 [notice] 1#0: exit` becomes `[notice] exit`.
-fn without_time_and_pid(line: &str) -> String {
-    let mut parts = line.splitn(5, ' ').skip(2);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(level), Some(_), Some(text)) => format!("{level} {text}\n"),
-        _ => format!("{line}\n"),
     }
 }

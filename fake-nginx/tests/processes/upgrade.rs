@@ -51,7 +51,7 @@ fn defective() -> Stamp {
 }
 
 fn debian() -> Stamp {
-    Stamp { overrides: vec![fake_nginx::release::Override::DebianPidfile], ..release("1.22.1") }
+    Stamp { overrides: vec!["debian-pidfile".parse().unwrap()], ..release("1.22.1") }
 }
 
 /// Every stamp of these tests.
@@ -79,6 +79,7 @@ fn upgraded_to(new: &Stamp) -> (Stage, i32, i32) {
     (stage, old, new)
 }
 
+/// checks: U15 R3
 fn the_new_binary_serves_alone_after_usr2_winch_and_quit() {
     let (stage, old, new) = upgraded_to(&release("1.26.3"));
 
@@ -94,6 +95,7 @@ fn the_new_binary_serves_alone_after_usr2_winch_and_quit() {
     assert_eq!(stage.processes().len(), 3);
 }
 
+/// checks: R1 U14
 fn hup_to_the_old_and_quit_to_the_new_master_roll_back() {
     let (stage, old, new) = upgraded_to(&release("1.26.3"));
     stage.signal(old, Signal::WINCH);
@@ -113,6 +115,7 @@ fn hup_to_the_old_and_quit_to_the_new_master_roll_back() {
     assert!(log.contains(&format!("[notice] new binary process {new} exited with code 0\n")), "{log}");
 }
 
+/// checks: U13
 fn a_new_binary_that_exits_at_start_leaves_the_old_one_as_it_was() {
     let (stage, old) = change_to(&faulty(EXITS));
 
@@ -124,6 +127,7 @@ fn a_new_binary_that_exits_at_start_leaves_the_old_one_as_it_was() {
     assert!(stage.get().contains("Server: nginx/1.22.1\r\n"));
 }
 
+/// checks: U13 R5
 fn old_workers_are_restored_when_the_new_binary_fails_after_winch() {
     let (stage, old) = change_to(&faulty(FAILS_LATE));
     stage.logged("start new binary process ");
@@ -137,6 +141,7 @@ fn old_workers_are_restored_when_the_new_binary_fails_after_winch() {
     assert!(stage.get().contains("Server: nginx/1.22.1\r\n"));
 }
 
+/// checks: U14
 fn a_killed_new_master_leaves_workers_that_go_on_serving() {
     let (stage, old, new) = upgraded_to(&release("1.26.3"));
     let orphans = stage.workers_of(new, 2);
@@ -155,6 +160,7 @@ fn a_killed_new_master_leaves_workers_that_go_on_serving() {
     stage.gone(orphans[0]);
 }
 
+/// checks: U12
 fn signals_to_a_loading_new_binary_wait_for_its_loop() {
     let (stage, old) = change_to(&faulty(LOADS));
     let new = wait_for("the new binary", || {
@@ -174,6 +180,7 @@ fn signals_to_a_loading_new_binary_wait_for_its_loop() {
     assert_eq!(stage.master("nginx.pid"), old);
 }
 
+/// checks: U21
 fn a_chain_of_upgrades_leaves_one_master() {
     let (stage, old, second) = upgraded_to(&release("1.26.3"));
     stage.signal(old, Signal::QUIT);
@@ -191,6 +198,7 @@ fn a_chain_of_upgrades_leaves_one_master() {
     assert_eq!(stage.processes().len(), 3);
 }
 
+/// checks: U3
 fn a_program_that_is_gone_cannot_be_executed() {
     let stage = Stage::new(&release("1.22.1"));
     let old = stage.start();
@@ -206,6 +214,7 @@ fn a_program_that_is_gone_cannot_be_executed() {
     assert_eq!(stage.master("nginx.pid"), old);
 }
 
+/// checks: G5 G6
 fn usr2_is_refused_under_a_living_parent() {
     let stage = Stage::new(&release("1.22.1"));
     let mut command = stage.command(&["-g", "daemon off;"]);
@@ -236,6 +245,7 @@ fn a_defective_master_keeps_the_oldbin_file() {
     assert!(stage.path("nginx.pid.oldbin").exists());
 }
 
+/// checks: S4
 fn debians_launcher_writes_the_pid_file() {
     let stage = Stage::new(&debian());
 

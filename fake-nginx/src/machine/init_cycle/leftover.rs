@@ -4,6 +4,7 @@
 //! The ends of `ngx_init_cycle` in `src/core/ngx_cycle.c`, nginx 1.18 to 1.30.
 
 use super::{InitCycle, Step};
+use crate::machine::Defect;
 use crate::machine::effect::Effect;
 use crate::machine::line::Line;
 use crate::machine::reply::Reply;
@@ -12,8 +13,11 @@ impl InitCycle {
     pub(super) fn close_old(&mut self, at: u8) -> Option<Effect> {
         let index = usize::from(at);
         let Some(old) = self.old.get(index) else { return self.to(Step::OldLogsClosed) };
+        let keeps = self.defects.has(Defect::KeepsInheritedSockets) && !self.is_reload();
         match old.fd {
-            Some(fd) if !self.remain[index] => self.go(Step::OldClosed(at), Effect::CloseListener(fd)),
+            Some(fd) if !self.remain[index] && !keeps => {
+                self.go(Step::OldClosed(at), Effect::CloseListener(fd))
+            }
             _ => self.to(Step::CloseOld(at + 1)),
         }
     }

@@ -8,6 +8,7 @@
 //! Shared memory, temporary folders, the lock file, matching of inherited sockets by protocol (1.29.7).
 
 mod leftover;
+mod sockets;
 
 use smallvec::SmallVec;
 
@@ -17,7 +18,7 @@ use super::line::{Errno, Line};
 use super::names::ConfId;
 use super::reply::Reply;
 use super::signal::Pid;
-use super::unanswered;
+use super::{Defect, Defects, unanswered};
 
 /// How often a bind that met EADDRINUSE is tried.
 const BIND_ROUNDS: u8 = 5;
@@ -34,6 +35,8 @@ pub(super) enum Occasion {
     Test {
         /// `-q`
         quiet: bool,
+        /// `-s` too: nginx stops behind the configuration, as for a signal.
+        signals: bool,
     },
     /// `-s`.
     Signal,
@@ -94,6 +97,9 @@ pub(super) struct InitCycle {
     /// What was inherited and is no socket.
     ignored: SmallVec<[Fd; 2]>,
     old_cycle: Option<(ConfId, PidFile)>,
+    /// A configuration whose logs stay open.
+    serving: Option<ConfId>,
+    defects: Defects,
     new: Option<Cycle>,
     said: SmallVec<[Line; 1]>,
     is_syntax_ok: bool,
@@ -102,14 +108,19 @@ pub(super) struct InitCycle {
 
 impl InitCycle {
     /// A first cycle; `inherited` are the sockets that came through `NGINX`.
-    pub(super) fn first(occasion: Occasion, inherited: Listenings, ignored: SmallVec<[Fd; 2]>) -> Self {
-        Self { ignored, ..Self::new(occasion, inherited, None) }
+    pub(super) fn first(
+        occasion: Occasion,
+        inherited: Listenings,
+        ignored: SmallVec<[Fd; 2]>,
+        defects: Defects,
+    ) -> Self {
+        Self { ignored, defects, ..Self::new(occasion, inherited, None) }
     }
 
-    /// The cycle of a reload.
-    pub(super) fn reload(old: &Cycle, master: Pid) -> Self {
+    /// The cycle of a reload; `serving` is a configuration that stays in use.
+    pub(super) fn reload(old: &Cycle, master: Pid, serving: Option<ConfId>, defects: Defects) -> Self {
         let old_cycle = Some((old.conf, PidFile::Normal(old.pid)));
-        Self::new(Occasion::Reload(master), old.listening.clone(), old_cycle)
+        Self { serving, defects, ..Self::new(Occasion::Reload(master), old.listening.clone(), old_cycle) }
     }
 
     fn new(occasion: Occasion, old: Listenings, old_cycle: Option<(ConfId, PidFile)>) -> Self {
@@ -120,6 +131,8 @@ impl InitCycle {
             opened: SmallVec::new(),
             ignored: SmallVec::new(),
             old_cycle,
+            serving: None,
+            defects: Defects::default(),
             new: None,
             said: SmallVec::new(),
             is_syntax_ok: false,
@@ -190,8 +203,10 @@ impl InitCycle {
             }
             Step::OldUnlinked(at) => self.old_unlinked(at, &reply),
             Step::OldLogsClosed => match self.old_cycle {
-                Some((conf, _)) => self.go(Step::Finished, Effect::CloseLogs(conf)),
-                None => self.to(Step::Finished),
+                Some((conf, _)) if self.serving != Some(conf) => {
+                    self.go(Step::Finished, Effect::CloseLogs(conf))
+                }
+                _ => self.to(Step::Finished),
             },
             Step::Undo(at) => self.undo(at),
             Step::UndoLogs => {
@@ -246,7 +261,7 @@ impl InitCycle {
 
     fn say(&mut self, at: u8) -> Option<Effect> {
         let is_last = usize::from(at) + 1 == self.said.len();
-        let is_told = self.occasion == (Occasion::Test { quiet: false }) && self.is_syntax_ok;
+        let is_told = matches!(self.occasion, Occasion::Test { quiet: false, .. }) && self.is_syntax_ok;
         if self.new.is_none() && is_last && is_told {
             // What is wrong is wrong with the whole.
             self.is_syntax_ok = false;
@@ -260,17 +275,24 @@ impl InitCycle {
             return self.to(Step::GivenUp);
         }
         match self.occasion {
-            Occasion::Test { quiet: false } => self.go(Step::SyntaxTold, Effect::Say(Notice::SyntaxIsOk)),
+            Occasion::Test { quiet: false, .. } => self.go(Step::SyntaxTold, Effect::Say(Notice::SyntaxIsOk)),
             Occasion::Signal => self.to(Step::Finished),
-            Occasion::Test { quiet: true } | Occasion::Start | Occasion::Reload(_) => {
+            Occasion::Test { quiet: true, .. } | Occasion::Start | Occasion::Reload(_) => {
                 self.to(Step::SyntaxTold)
             }
         }
     }
 
     fn after_syntax(&mut self) -> Option<Effect> {
+        if matches!(self.occasion, Occasion::Test { signals: true, .. }) {
+            return self.to(Step::Finished);
+        }
         let file = PidFile::Normal(self.cycle().pid);
         let pid = match (self.occasion, self.old_cycle) {
+            (Occasion::Test { .. }, _) if self.defects.has(Defect::TestMakesNoPidFile) => {
+                let conf = self.cycle().conf;
+                return self.go(Step::LogsOpen, Effect::OpenLogs(conf));
+            }
             (Occasion::Test { .. }, _) => None,
             (Occasion::Reload(master), Some((_, old))) if old != file => Some(master),
             _ => {
@@ -285,8 +307,10 @@ impl InitCycle {
         let file = PidFile::Normal(self.cycle().pid);
         match (reply, self.old_cycle) {
             (&Reply::Failed(errno), _) => self.log_old(Step::GivenUp, Line::PidOpenFailed { file, errno }),
-            (_, Some((_, old))) => self.go(Step::PidUnlinked, Effect::UnlinkPid(old)),
-            (_, None) => {
+            (_, Some((_, old))) if !self.defects.has(Defect::LeavesTheOldPidFile) => {
+                self.go(Step::PidUnlinked, Effect::UnlinkPid(old))
+            }
+            _ => {
                 let conf = self.cycle().conf;
                 self.go(Step::LogsOpen, Effect::OpenLogs(conf))
             }
@@ -307,83 +331,5 @@ impl InitCycle {
             Some((path, errno)) => self.log_old(Step::UndoLogs, Line::OpenFailed { path, errno }),
             None => self.to(Step::Match),
         }
-    }
-
-    /// Each configured socket takes the first unused old one with the same address.
-    fn match_old(&mut self) -> Option<Effect> {
-        let Self { old, remain, new, opened, .. } = self;
-        let new = new.as_mut().expect("the configuration was read before");
-        for listening in &mut new.listening {
-            let found = old
-                .iter()
-                .zip(remain.iter_mut())
-                .find(|(old, used)| !**used && old.fd.is_some() && old.address == listening.address);
-            if let Some((old, used)) = found {
-                listening.fd = old.fd;
-                listening.is_inherited = old.is_inherited;
-                *used = true;
-            }
-        }
-        *opened = new.listening.iter().map(|listening| listening.fd.is_none()).collect();
-        self.to(Step::Round(0))
-    }
-
-    fn open(&mut self, round: u8, at: u8, failed: bool) -> Option<Effect> {
-        let Some(&listening) = self.cycle().listening.get(usize::from(at)) else {
-            return self.to(Step::RoundOver { round, failed });
-        };
-        if listening.fd.is_some() {
-            return self.to(Step::Open { round, at: at + 1, failed });
-        }
-        let (conf, is_test) = (self.cycle().conf, self.is_test());
-        self.go(Step::Opening { round, at, failed }, Effect::OpenListener { conf, listening, is_test })
-    }
-
-    fn opening(&mut self, round: u8, at: u8, failed: bool, reply: &Reply) -> Option<Effect> {
-        let is_test = self.is_test();
-        let new = self.new.as_mut().expect("the configuration was read before");
-        let listening = &mut new.listening[usize::from(at)];
-        let next = Step::Open { round, at: at + 1, failed };
-        if let Reply::Fd(fd) = *reply {
-            listening.fd = Some(fd);
-            return self.to(next);
-        }
-        let &Reply::SocketFailed(call, errno) = reply else { unanswered(&self.step, reply) };
-        if is_test && errno == Errno::EADDRINUSE {
-            return self.to(next);
-        }
-        let (address, backlog) = (listening.address, listening.backlog);
-        self.log(Step::NotOpened { round, at, errno }, Line::SocketFailed { call, address, backlog, errno })
-    }
-
-    fn round_over(&mut self, round: u8, failed: bool) -> Option<Effect> {
-        if !failed {
-            return self.to(Step::Adjust(0));
-        }
-        // The fifth pause is followed by no further attempt.
-        if round == BIND_ROUNDS {
-            return self.log(Step::Undo(0), Line::StillCouldNotBind);
-        }
-        self.log(Step::Again { round }, Line::TryAgainToBind)
-    }
-
-    fn adjust(&mut self, at: u8) -> Option<Effect> {
-        if self.is_test() {
-            return self.to(Step::UsingEpoll);
-        }
-        let Some(listening) = self.cycle().listening.get(usize::from(at)) else {
-            return self.to(Step::Stderr);
-        };
-        let Some(fd) = listening.fd.filter(|_| !self.opened[usize::from(at)]) else {
-            return self.to(Step::Adjust(at + 1));
-        };
-        let before = self.old.iter().find(|old| old.fd == Some(fd));
-        let backlog =
-            Some(listening.backlog).filter(|&backlog| before.is_none_or(|old| old.backlog != backlog));
-        let reuseport = listening.worker.is_some() && before.is_none_or(|old| old.worker.is_none());
-        if backlog.is_none() && !reuseport {
-            return self.to(Step::Adjust(at + 1));
-        }
-        self.go(Step::Adjust(at + 1), Effect::AdjustListener { fd, backlog, reuseport })
     }
 }

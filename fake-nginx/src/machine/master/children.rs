@@ -10,11 +10,11 @@
 use smallvec::SmallVec;
 
 use super::{Master, Point, Step as MasterStep};
-use crate::machine::Turn;
 use crate::machine::effect::{Command, Effect, Slot};
 use crate::machine::line::{Errno, Kind, Line};
 use crate::machine::reply::Reply;
 use crate::machine::signal::{Pid, Signal};
+use crate::machine::{Defect, Turn};
 
 /// A slot of the process table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,7 +104,7 @@ impl Master {
             return self.to(MasterStep::At(then));
         };
         let next = at(slot + 1, order, then);
-        if child.is_detached && self.defects.quits_the_new_binary_too && order == Order::Shutdown {
+        if child.is_detached && self.defects.has(Defect::QuitsTheNewBinaryToo) && order == Order::Shutdown {
             return self.kill(slot, order, then);
         }
         if child.is_detached || child.pid.is_none() {
@@ -112,7 +112,9 @@ impl Master {
         }
         if child.is_just_spawned {
             child.is_just_spawned = false;
-            return self.to(next);
+            if !self.defects.has(Defect::TellsFreshWorkersToGo) {
+                return self.to(next);
+            }
         }
         if child.is_exiting && order == Order::Shutdown {
             return self.to(next);

@@ -8,11 +8,11 @@
 //! `src/core/ngx_cycle.c`, `ngx_close_listening_sockets` in `src/core/ngx_connection.c`, nginx 1.18 to 1.30.
 
 use super::{Master, NewBinary, Point, Step as MasterStep};
-use crate::machine::Turn;
 use crate::machine::cycle::PidFile;
 use crate::machine::effect::Effect;
 use crate::machine::line::Line;
 use crate::machine::reply::Reply;
+use crate::machine::{Defect, Turn};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
@@ -59,7 +59,7 @@ impl Close {
 impl Master {
     pub(super) fn exit(&mut self, step: Step, reply: &Reply) -> Option<Turn> {
         let file = match self.new_binary {
-            _ if self.defects.deletes_the_wrong_pid_file => PidFile::Normal(self.cycle.pid),
+            _ if self.defects.has(Defect::DeletesTheWrongPidFile) => PidFile::Normal(self.cycle.pid),
             NewBinary::None => PidFile::Normal(self.cycle.pid),
             NewBinary::Runs(_) | NewBinary::Failed => PidFile::Oldbin(self.cycle.pid),
         };
@@ -81,7 +81,10 @@ impl Master {
         match (step.act, listening.fd) {
             (_, None) => self.to(MasterStep::Close(next)),
             (Act::Look, Some(fd)) => {
-                let unlinks = step.unlinks && listening.is_unix && self.new_binary == NewBinary::None;
+                let unlinks = step.unlinks
+                    && listening.is_unix
+                    && self.new_binary == NewBinary::None
+                    && !self.defects.has(Defect::LeavesUnixSockets);
                 let asks = unlinks && listening.is_inherited && self.profile.unlinks_unix_by_generation;
                 let act = if asks {
                     Act::Parent

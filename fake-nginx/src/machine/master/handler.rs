@@ -9,7 +9,7 @@ use crate::machine::effect::Effect;
 use crate::machine::line::{Action, Kind, Line};
 use crate::machine::reply::{Reply, Waited};
 use crate::machine::signal::{Arrival, ExitStatus, Pid, Signal};
-use crate::machine::{Turn, unanswered};
+use crate::machine::{Defect, Turn, unanswered};
 
 /// The exit code after which a child is not started again.
 const FATAL_CODE: u8 = 2;
@@ -108,7 +108,8 @@ impl Master {
         let has_parent =
             if self.profile.gate_by_original_parent { parent == self.parent } else { parent > Pid(1) };
         let has_new_binary = matches!(self.new_binary, NewBinary::Runs(_));
-        if has_parent || (has_new_binary && !self.defects.accepts_a_second_usr2) {
+        let is_gate_shut = has_parent && !self.defects.has(Defect::ForgetsItsParent);
+        if is_gate_shut || (has_new_binary && !self.defects.has(Defect::AcceptsASecondUsr2)) {
             return self.log_signal(Step::Refused { then }, arrival, Action::Ignoring);
         }
         self.flags.change_binary = true;
@@ -131,6 +132,10 @@ impl Master {
 
     fn told(&mut self, kind: Option<Kind>, pid: Pid, status: ExitStatus, then: Point) -> Option<Turn> {
         let next = handler(Step::Collect { then });
+        if status == ExitStatus::Code(0) && self.defects.has(Defect::LetsToldWorkersGo) {
+            let child = self.children.iter_mut().find(|child| child.pid == Some(pid));
+            child.into_iter().for_each(|child| child.respawn = false);
+        }
         if status != ExitStatus::Code(FATAL_CODE) {
             return self.to(next);
         }

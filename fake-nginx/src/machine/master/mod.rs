@@ -24,9 +24,10 @@ use super::cycle::Cycle;
 use super::effect::{Effect, Entry, Title};
 use super::init_cycle::InitCycle;
 use super::line::Line;
+use super::names::ConfId;
 use super::reply::Reply;
 use super::signal::{Arrivals, Pid};
-use super::{Defects, Turn, unanswered};
+use super::{Defect, Defects, Turn, unanswered};
 use crate::fault::Fault;
 use crate::release::Profile;
 
@@ -91,6 +92,12 @@ enum Point {
     Noaccept,
     CloseListeners,
     Exit,
+    /// A process that is its own worker: goes on with that.
+    Serve,
+    /// The same, behind its events.
+    ServeFlags,
+    /// The same, behind its reload.
+    ServeReopen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +143,8 @@ pub struct Master {
     children: Children,
     arrivals: Arrivals,
     reload: Option<InitCycle>,
+    /// `master_process off`: the configuration by which this process answers.
+    serving: Option<ConfId>,
     step: Step,
 }
 
@@ -159,8 +168,35 @@ impl Master {
             children: SmallVec::new(),
             arrivals: SmallVec::new(),
             reload: None,
+            serving: None,
             step: Step::Block,
         }
+    }
+
+    /// The part of a process that is its own worker.
+    pub(super) fn single(birth: Birth) -> Self {
+        Self { serving: Some(birth.cycle.conf), ..Self::new(birth) }
+    }
+
+    /// True while there is nothing else to do than to serve.
+    pub(super) fn lets_serve(&self) -> bool {
+        self.step == Step::At(Point::Serve)
+    }
+
+    /// True if it runs another configuration than the one by which it answers.
+    pub(super) fn has_reloaded(&self) -> bool {
+        self.serving.is_some_and(|serving| serving != self.cycle.conf)
+    }
+
+    /// Signals came while it served.
+    pub(super) fn handle_arrivals(&mut self, arrivals: Arrivals) {
+        self.arrivals = arrivals;
+        self.step = Step::Handler(handler::Step::Next { then: Point::Serve });
+    }
+
+    /// It has served what there was.
+    pub(super) fn look_at_flags_of_single(&mut self) {
+        self.step = Step::At(Point::ServeFlags);
     }
 
     /// The process table, by slot.
@@ -209,11 +245,14 @@ impl Master {
         }
     }
 
-    fn advance(&mut self, reply: Reply) -> Option<Turn> {
+    pub(super) fn advance(&mut self, reply: Reply) -> Option<Turn> {
         match self.step {
             Step::Block => self.begin(),
             Step::Armed => self.go(Step::Blocked, Effect::BlockSignals),
-            Step::Blocked => self.woken(reply, Point::Title),
+            Step::Blocked => {
+                let then = if self.serving.is_some() { Point::Serve } else { Point::Title };
+                self.woken(reply, then)
+            }
             Step::Slept => self.woken(reply, Point::Awake),
             Step::At(point) => self.at(point),
             Step::Handler(step) => self.handle(step, &reply),
@@ -244,6 +283,9 @@ impl Master {
     fn woken(&mut self, reply: Reply, then: Point) -> Option<Turn> {
         let Reply::Woken(arrivals) = reply else { unanswered(&self.step, &reply) };
         self.arrivals = arrivals;
+        if self.defects.has(Defect::HandlesTheLowestFirst) {
+            self.arrivals.reverse();
+        }
         self.to(Step::Handler(handler::Step::Next { then }))
     }
 

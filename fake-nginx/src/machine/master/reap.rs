@@ -5,10 +5,10 @@
 
 use super::spawn::Then;
 use super::{Master, NewBinary, Point, Step as MasterStep};
-use crate::machine::Turn;
 use crate::machine::effect::{Command, Effect, Slot};
 use crate::machine::line::Line;
 use crate::machine::reply::Reply;
+use crate::machine::{Defect, Turn};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
@@ -87,7 +87,7 @@ impl Master {
 
     fn decide(&mut self, slot: u16) -> Option<Turn> {
         let child = self.children[usize::from(slot)];
-        let is_over = self.flags.terminate || self.flags.quit || self.defects.respawns_nobody;
+        let is_over = self.flags.terminate || self.flags.quit || self.defects.has(Defect::RespawnsNobody);
         if child.respawn && !child.is_exiting && !is_over {
             return self.spawn_into(slot, child.kind, Then::Respawn { slot });
         }
@@ -95,7 +95,7 @@ impl Master {
         if !is_new_binary {
             return self.to(reap(Step::Forget { slot }));
         }
-        if self.defects.forgets_to_rename_oldbin_back {
+        if self.defects.has(Defect::ForgetsToRenameOldbinBack) {
             return self.to(reap(Step::Renamed { slot }));
         }
         self.go(reap(Step::Renamed { slot }), Effect::RenameBack(self.cycle.pid))
@@ -103,7 +103,7 @@ impl Master {
 
     fn renamed(&mut self, slot: u16, reply: &Reply) -> Option<Turn> {
         self.new_binary = NewBinary::None;
-        if self.is_noaccepting {
+        if self.is_noaccepting && !self.defects.has(Defect::WaitsForHup) {
             self.is_restarting = true;
             self.is_noaccepting = false;
         }

@@ -119,6 +119,7 @@ impl Master {
             cycle: self.cycle.clone(),
             profile: self.profile,
             fault: self.fault,
+            defects: self.defects,
             slot: Slot(slot),
             index,
             is_daemonized: self.is_daemonized,

@@ -159,6 +159,7 @@ fn cycle(conf: u16) -> Cycle {
             backlog: 511,
             client_header_timeout_ms: 60_000,
             fd: Some(crate::machine::Fd(4)),
+            speaks: crate::machine::Speaks::Http,
             is_inherited: false,
         }],
     }
@@ -167,6 +168,7 @@ fn cycle(conf: u16) -> Cycle {
 const KILLED: ExitStatus = ExitStatus::Signal { number: 9, core: false };
 const ENDED: ExitStatus = ExitStatus::Code(0);
 
+/// checks: U1
 #[test]
 fn usr2_renames_the_pid_file_before_it_starts_the_new_binary() {
     let mut stage = Stage::new(Defects::default());
@@ -177,6 +179,7 @@ fn usr2_renames_the_pid_file_before_it_starts_the_new_binary() {
     assert_eq!(stage.master().new_binary(), NewBinary::Runs(Pid(103)));
 }
 
+/// checks: G5
 #[test]
 fn a_second_usr2_is_ignored_while_the_new_binary_runs() {
     let mut stage = Stage::new(Defects::default());
@@ -188,6 +191,7 @@ fn a_second_usr2_is_ignored_while_the_new_binary_runs() {
     assert_eq!(acts[1..], ["sleep"]);
 }
 
+/// checks: G5 M2
 #[test]
 fn usr2_is_ignored_while_the_parent_from_the_start_lives() {
     let mut stage = Stage::new(Defects::default());
@@ -199,6 +203,7 @@ fn usr2_is_ignored_while_the_parent_from_the_start_lives() {
     assert_eq!(stage.master().new_binary(), NewBinary::None);
 }
 
+/// checks: M3 G14
 #[test]
 fn usr2_and_quit_in_one_wake_up_are_a_plain_shutdown() {
     let mut stage = Stage::new(Defects::default());
@@ -208,6 +213,7 @@ fn usr2_and_quit_in_one_wake_up_are_a_plain_shutdown() {
     assert_eq!(acts, ["tell 0 Quit", "tell 1 Quit", "close 4", "sleep"]);
 }
 
+/// checks: U20
 #[test]
 fn a_missing_pid_file_turns_every_later_reload_into_more_workers() {
     let mut stage = Stage::new(Defects::default());
@@ -222,6 +228,7 @@ fn a_missing_pid_file_turns_every_later_reload_into_more_workers() {
     assert_eq!(stage.workers(), 4);
 }
 
+/// checks: U20
 #[test]
 fn a_failed_fork_gives_the_pid_file_its_name_back_and_counts_as_an_attempt() {
     let mut stage = Stage::new(Defects::default());
@@ -234,6 +241,7 @@ fn a_failed_fork_gives_the_pid_file_its_name_back_and_counts_as_an_attempt() {
     assert_eq!(stage.master().new_binary(), NewBinary::Failed);
 }
 
+/// checks: U13 R5
 #[test]
 fn the_death_of_the_new_binary_renames_back_and_starts_workers_after_a_no_accept() {
     let mut stage = Stage::new(Defects::default());
@@ -258,6 +266,7 @@ fn the_death_of_the_new_binary_renames_back_and_starts_workers_after_a_no_accept
     assert!(!stage.master().is_noaccepting());
 }
 
+/// checks: U13 R5
 #[test]
 fn the_death_of_the_new_binary_without_a_no_accept_only_renames() {
     let mut stage = Stage::new(Defects::default());
@@ -268,6 +277,7 @@ fn the_death_of_the_new_binary_without_a_no_accept_only_renames() {
     assert_eq!(acts, ["new binary process 103 exited with code 1", "rename back", "sleep"]);
 }
 
+/// checks: R1 R2
 #[test]
 fn hup_to_the_old_master_starts_workers_without_reading_the_configuration() {
     let mut stage = Stage::new(Defects::default());
@@ -282,6 +292,7 @@ fn hup_to_the_old_master_starts_workers_without_reading_the_configuration() {
     assert_eq!(stage.workers(), 4, "nobody asked whether there were workers");
 }
 
+/// checks: R4 G4
 #[test]
 fn an_old_master_that_forgot_that_it_lives_leaves_its_fresh_workers_behind() {
     let mut stage = Stage::new(Defects::default());
@@ -296,6 +307,7 @@ fn an_old_master_that_forgot_that_it_lives_leaves_its_fresh_workers_behind() {
     assert_eq!(acts, ["unlink oldbin", "exit", "close 4", "exit 0"], "no worker is told");
 }
 
+/// checks: L2
 #[test]
 fn a_reload_starts_new_workers_waits_and_tells_only_the_old_ones() {
     let mut stage = Stage::new(Defects::default());
@@ -319,6 +331,7 @@ fn a_reload_starts_new_workers_waits_and_tells_only_the_old_ones() {
     );
 }
 
+/// checks: M5 L1
 #[test]
 fn a_failed_reload_leaves_the_flags_behind_it_pending_until_the_next_signal() {
     let mut stage = Stage::new(Defects::default());
@@ -331,6 +344,7 @@ fn a_failed_reload_leaves_the_flags_behind_it_pending_until_the_next_signal() {
     assert_eq!(second, ["reopening logs", "tell 0 Reopen", "tell 1 Reopen", "sleep"]);
 }
 
+/// checks: M4
 #[test]
 fn after_quit_only_term_and_the_deaths_of_children_count() {
     let mut stage = Stage::new(Defects::default());
@@ -341,6 +355,7 @@ fn after_quit_only_term_and_the_deaths_of_children_count() {
     assert_eq!(acts, ["sleep"]);
 }
 
+/// checks: G2
 #[test]
 fn term_escalates_to_kill_when_the_delay_has_doubled_beyond_a_second() {
     let mut stage = Stage::new(Defects::default());
@@ -356,6 +371,7 @@ fn term_escalates_to_kill_when_the_delay_has_doubled_beyond_a_second() {
     assert_eq!(acts.iter().filter(|act| *act == "kill 101 SIGKILL").count(), 1, "{acts:?}");
 }
 
+/// checks: W1 W2 W3 W4
 #[test]
 fn a_worker_that_dies_is_started_again_unless_its_code_was_2() {
     let mut stage = Stage::new(Defects::default());
@@ -375,6 +391,7 @@ fn a_worker_that_dies_is_started_again_unless_its_code_was_2() {
     assert_eq!(stage.workers(), 1);
 }
 
+/// checks: X1
 #[test]
 fn a_master_without_children_exits_at_once() {
     let mut stage = Stage::new(Defects::default());

@@ -8,11 +8,11 @@
 use super::children::Order;
 use super::spawn::Then;
 use super::{Master, NewBinary, Point, Step, exit};
-use crate::machine::Turn;
 use crate::machine::effect::Effect;
 use crate::machine::init_cycle::{InitCycle, Progress};
 use crate::machine::line::{Kind, Line};
 use crate::machine::reply::Reply;
+use crate::machine::{Defect, Turn};
 
 /// The escalation's first delay; it doubles with every SIGALRM.
 const FIRST_DELAY_MS: u32 = 50;
@@ -56,6 +56,9 @@ impl Master {
             Point::Noaccept => self.noaccept(),
             Point::CloseListeners => self.to(Step::Close(exit::Close::after_quit(self))),
             Point::Exit => self.to(Step::Exit(exit::Step::DeletePid)),
+            Point::ServeFlags => self.flags_of_single(),
+            Point::ServeReopen if self.flags.reopen => self.reopen(),
+            Point::Serve | Point::ServeReopen => self.to(Step::At(Point::Serve)),
         }
     }
 
@@ -104,6 +107,7 @@ impl Master {
         if !self.flags.quit {
             return self.to(Step::At(Point::Reconfigure));
         }
+        self.flags.quit = !self.defects.has(Defect::ForgetsQuit);
         self.tell_all(Order::Shutdown, Point::CloseListeners)
     }
 
@@ -114,11 +118,31 @@ impl Master {
         }
         self.flags.reconfigure = false;
         if self.new_binary != NewBinary::None {
+            let has_workers = self.children.iter().any(|child| child.respawn && !child.is_exiting);
+            if self.defects.has(Defect::AddsNoSecondSet) && has_workers {
+                return self.to(Step::At(Point::Loop));
+            }
             self.is_noaccepting = false;
-            return self.start_workers(false, Point::Loop);
+            let goes_on = self.defects.has(Defect::GoesOnBehindReconfigure);
+            return self.start_workers(false, if goes_on { Point::Restart } else { Point::Loop });
         }
-        self.reload = Some(InitCycle::reload(&self.cycle, self.own));
+        self.reload()
+    }
+
+    fn reload(&mut self) -> Option<Turn> {
+        self.reload = Some(InitCycle::reload(&self.cycle, self.own, self.serving, self.defects));
         self.log(Step::Reload, Line::Reconfiguring)
+    }
+
+    /// What a process that is its own worker looks at, see [`Single`](crate::machine::Single).
+    fn flags_of_single(&mut self) -> Option<Turn> {
+        if self.flags.terminate || self.flags.quit {
+            return self.to(Step::At(Point::Exit));
+        }
+        if std::mem::take(&mut self.flags.reconfigure) {
+            return self.reload();
+        }
+        self.to(Step::At(Point::ServeReopen))
     }
 
     pub(super) fn reloading(&mut self, reply: Reply) -> Option<Turn> {
@@ -127,11 +151,14 @@ impl Master {
             Progress::Do(effect) => self.go(Step::Reload, effect),
             Progress::Failed => {
                 self.reload = None;
-                self.to(Step::At(Point::Loop))
+                self.to(Step::At(if self.serving.is_some() { Point::Serve } else { Point::Loop }))
             }
             Progress::Done(cycle) => {
                 self.reload = None;
                 self.cycle = cycle;
+                if self.serving.is_some() {
+                    return self.to(Step::At(Point::ServeReopen));
+                }
                 self.start_workers(true, Point::ReloadPause)
             }
         }
@@ -154,11 +181,12 @@ impl Master {
     }
 
     pub(super) fn reopen_logs(&mut self) -> Option<Turn> {
-        self.go(Step::Reopened, Effect::ReopenLogs { conf: self.cycle.conf, give_to_user: true })
+        let give_to_user = self.serving.is_none();
+        self.go(Step::Reopened, Effect::ReopenLogs { conf: self.cycle.conf, give_to_user })
     }
 
     pub(super) fn reopened(&mut self, reply: &Reply) -> Option<Turn> {
-        let next = Step::At(Point::ReopenTell);
+        let next = Step::At(if self.serving.is_some() { Point::Serve } else { Point::ReopenTell });
         match reply.failure() {
             Some((path, errno)) => self.log(next, Line::OpenFailed { path, errno }),
             None => self.to(next),
@@ -186,7 +214,9 @@ impl Master {
                 self.log(failed, Line::RenameBackFailed { path, errno })
             }
             (Upgrade::RenamedBack | Upgrade::Failed, _) => {
-                self.new_binary = NewBinary::Failed;
+                if !self.defects.has(Defect::ShrugsOffAMissingPidFile) {
+                    self.new_binary = NewBinary::Failed;
+                }
                 self.to(Step::At(Point::Noaccept))
             }
         }
@@ -203,7 +233,7 @@ impl Master {
         }
         self.flags.noaccept = false;
         self.is_noaccepting = true;
-        let closes = self.defects.closes_listeners_on_noaccept;
+        let closes = self.defects.has(Defect::ClosesListenersOnNoaccept);
         self.tell_all(Order::Shutdown, if closes { Point::CloseListeners } else { Point::Loop })
     }
 }

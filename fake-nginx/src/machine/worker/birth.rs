@@ -4,8 +4,9 @@
 //! `ngx_worker_process_init` in `src/os/unix/ngx_process_cycle.c`, `ngx_event_process_init` in
 //! `src/event/ngx_event.c`, nginx 1.18 to 1.30.
 
-use super::{Step as WorkerStep, Worker};
+use super::{Serves, Step as WorkerStep, Worker};
 use crate::fault::Fault;
+use crate::machine::Defect;
 use crate::machine::effect::{Effect, Title};
 use crate::machine::line::Line;
 use crate::machine::reply::Reply;
@@ -45,7 +46,7 @@ impl Worker {
                 self.go(birth(Step::Enter), Effect::BecomeUser(conf))
             }
             Step::Enter => {
-                let slot = self.slot;
+                let slot = (self.serves == Serves::Workers).then_some(self.slot);
                 self.go(birth(Step::Entered), Effect::EnterWorker(slot))
             }
             Step::Entered => self.to(birth(Step::Watch { index: 0 })),
@@ -55,6 +56,7 @@ impl Worker {
                 }
                 self.watch(index, birth(Step::Watch { index: index + 1 }))
             }
+            Step::Title if self.serves != Serves::Workers => self.to(WorkerStep::Loop),
             Step::Title => self.go(WorkerStep::Loop, Effect::SetTitle(Title::Worker)),
             Step::Fail => self.go(birth(Step::Fail), Effect::Exit(FATAL_CODE)),
         }
@@ -64,12 +66,16 @@ impl Worker {
     pub(super) fn watch(&mut self, index: u8, then: WorkerStep) -> Option<Effect> {
         let listening = self.cycle.listening[usize::from(index)];
         match listening.fd {
-            Some(fd) if listening.worker.is_none_or(|worker| worker == self.index) => {
+            Some(fd) if self.is_own(listening.worker) => {
                 let exclusive = self.is_exclusive();
                 self.go(then, Effect::Watch { fd, index, exclusive })
             }
             _ => self.to(then),
         }
+    }
+
+    fn is_own(&self, worker: Option<u16>) -> bool {
+        self.defects.has(Defect::WatchesAllClones) || worker.is_none_or(|worker| worker == self.index)
     }
 
     /// Whether one event wakes one worker.

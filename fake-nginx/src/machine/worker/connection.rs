@@ -2,22 +2,14 @@
 //!
 //! # Source
 //! `ngx_http_write_filter` in `src/http/ngx_http_write_filter_module.c`, nginx 1.18 to 1.30, for the law of
-//! `limit_rate`; timeouts are nginx's defaults.
+//! `limit_rate`.
 //!
 //! # Units
 //! Durations and times are milliseconds and end in `_ms`.
 
+use crate::conf::Patience;
 use crate::machine::cycle::Fd;
 use crate::machine::reply::Answer;
-
-/// `send_timeout`
-pub(super) const SEND_TIMEOUT_MS: u64 = 60_000;
-
-/// `lingering_time`
-pub(super) const LINGERING_TIME_MS: u64 = 30_000;
-
-/// `lingering_timeout`
-pub(super) const LINGERING_TIMEOUT_MS: u64 = 5_000;
 
 /// Where a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +67,7 @@ pub(super) enum Allowance {
 }
 
 impl Connection {
-    pub(super) const fn new(listener: u8, number: u32, fd: Fd, deadline_ms: u64) -> Self {
+    pub(super) fn new(listener: u8, number: u32, fd: Fd, deadline_ms: u64) -> Self {
         Self {
             phase: Phase::Header,
             deadline_ms,
@@ -92,6 +84,7 @@ impl Connection {
                 keep_alive: false,
                 keepalive_timeout_ms: 0,
                 keepalive_min_timeout_ms: 0,
+                patience: Patience::default(),
                 has_unread: false,
             },
             sent: 0,
@@ -127,6 +120,7 @@ mod tests {
             keep_alive: true,
             keepalive_timeout_ms: 1,
             keepalive_min_timeout_ms: 0,
+            patience: Patience::default(),
             has_unread: false,
         };
         connection.sent = sent;

@@ -6,8 +6,9 @@
 //! `src/os/unix/ngx_process_cycle.c`, `ngx_signal_handler` in `src/os/unix/ngx_process.c`, nginx 1.18 to 1.30.
 
 use super::connection::Connection;
-use super::{Step, Worker, request, shutdown, unanswered};
+use super::{Serves, Step, Worker, request, shutdown, unanswered};
 use crate::fault::Fault;
+use crate::machine::cycle::Speaks;
 use crate::machine::effect::{Command, Conn, Effect};
 use crate::machine::line::{Action, Line};
 use crate::machine::reply::{Ready, Reply};
@@ -106,6 +107,10 @@ impl Worker {
     fn accept(&mut self, index: u8) -> Option<Effect> {
         let listening = self.cycle.listening[usize::from(index)];
         let Some(fd) = listening.fd else { return self.to(Step::Ready) };
+        if listening.speaks == Speaks::Datagrams {
+            let (conf, listen) = (self.cycle.conf, listening.listen);
+            return self.go(Step::Ready, Effect::AnswerDatagram { conf, fd, listen });
+        }
         let free = self.connections.iter().position(Option::is_none).unwrap_or(self.connections.len());
         let conn = Conn(u16::try_from(free).expect("a worker has fewer than 65536 connections"));
         self.go(Step::Accepting { index, conn }, Effect::Accept { fd, listen: listening.listen, conn })
@@ -114,6 +119,9 @@ impl Worker {
     pub(super) fn accepted(&mut self, index: u8, conn: Conn, reply: &Reply) -> Option<Effect> {
         let Reply::Accepted(accepted) = *reply else { unanswered(&self.step, reply) };
         let Some((number, fd)) = accepted else { return self.to(Step::Ready) };
+        if self.serves == Serves::AloneWithoutRoom {
+            return self.go(Step::Ready, Effect::Close(conn));
+        }
         let listening = self.cycle.listening[usize::from(index)];
         let deadline_ms = self.now_ms + u64::from(listening.client_header_timeout_ms);
         let connection = Some(Connection::new(index, number, fd, deadline_ms));
@@ -127,9 +135,17 @@ impl Worker {
         let balances = self.profile.closes_while_draining && self.is_exclusive();
         match listening.fd {
             Some(fd) if balances && is_due && listening.worker.is_none() => {
-                self.go(Step::Rewatch { index }, Effect::Unwatch(fd))
+                self.go(Step::Rewatch { index, conn }, Effect::Unwatch(fd))
             }
-            _ => self.to(Step::Ready),
+            _ => self.to(Step::Accepted { index, conn }),
+        }
+    }
+
+    /// In `stream`, nobody is waited for.
+    pub(super) fn greet(&mut self, index: u8, conn: Conn) -> Option<Effect> {
+        match self.cycle.listening[usize::from(index)].speaks {
+            Speaks::Stream => self.respond(conn),
+            Speaks::Http | Speaks::Datagrams => self.to(Step::Ready),
         }
     }
 

@@ -20,7 +20,7 @@ use super::effect::{Conn, Effect, Entry, Slot};
 use super::line::Line;
 use super::reply::{Ready, Reply};
 use super::signal::Arrivals;
-use super::{Turn, unanswered};
+use super::{Defects, Turn, unanswered};
 use crate::fault::Fault;
 use crate::release::Profile;
 
@@ -32,6 +32,7 @@ pub(super) struct Origin {
     pub(super) cycle: Cycle,
     pub(super) profile: Profile,
     pub(super) fault: Option<Fault>,
+    pub(super) defects: Defects,
     pub(super) slot: Slot,
     pub(super) index: u16,
     pub(super) is_daemonized: bool,
@@ -57,7 +58,8 @@ enum Step {
     Ready,
     Channel,
     Accepting { index: u8, conn: Conn },
-    Rewatch { index: u8 },
+    Rewatch { index: u8, conn: Conn },
+    Accepted { index: u8, conn: Conn },
     Request { conn: Conn, act: request::Act },
     CloseAll { at: u16 },
     Flags,
@@ -67,12 +69,24 @@ enum Step {
     Leave(shutdown::Leave),
 }
 
+/// Which process does this work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Serves {
+    /// A worker.
+    Workers,
+    /// One that is its own master.
+    Alone,
+    /// The same, which has reloaded and has no room for connections any more.
+    AloneWithoutRoom,
+}
+
 /// A worker process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Worker {
     cycle: Cycle,
     profile: Profile,
     fault: Option<Fault>,
+    defects: Defects,
     /// How many requests it has got, if its fault counts them.
     requests: u16,
     slot: Slot,
@@ -81,6 +95,7 @@ pub struct Worker {
     is_daemonized: bool,
     flags: Flags,
     is_exiting: bool,
+    serves: Serves,
     shutdown_at_ms: Option<u64>,
     now_ms: u64,
     /// Accepted connections modulo 16, by place in the cycle's sockets.
@@ -98,12 +113,14 @@ impl Worker {
             cycle: origin.cycle,
             profile: origin.profile,
             fault: origin.fault,
+            defects: origin.defects,
             requests: 0,
             slot: origin.slot,
             index: origin.index,
             is_daemonized: origin.is_daemonized,
             flags: Flags { reopen: origin.has_reopen_pending, ..Flags::default() },
             is_exiting: false,
+            serves: Serves::Workers,
             shutdown_at_ms: None,
             now_ms: 0,
             connections: SmallVec::new(),
@@ -111,6 +128,44 @@ impl Worker {
             ready: SmallVec::new(),
             step: Step::Birth(birth::Step::User),
         }
+    }
+
+    /// The serving part of a process that is its own master.
+    pub(super) fn single(cycle: Cycle, profile: Profile, defects: Defects) -> Self {
+        let origin = Origin {
+            cycle,
+            profile,
+            fault: None,
+            defects,
+            slot: Slot(0),
+            index: 0,
+            is_daemonized: false,
+            has_reopen_pending: false,
+        };
+        Self { serves: Serves::Alone, step: Step::Birth(birth::Step::Enter), ..Self::new(origin) }
+    }
+
+    /// What has arrived while it waited; it goes on with the events.
+    pub(super) fn take_arrivals(&mut self) -> Option<Arrivals> {
+        if self.step != Step::Handler {
+            return None;
+        }
+        self.step = Step::Ready;
+        Some(std::mem::take(&mut self.arrivals))
+    }
+
+    /// True once it has done everything that it was woken for; then it begins again.
+    pub(super) fn has_turned(&mut self) -> bool {
+        let has_turned = self.step == Step::Flags;
+        if has_turned {
+            self.step = Step::Loop;
+        }
+        has_turned
+    }
+
+    /// From now on it can take no connection.
+    pub(super) fn has_no_room(&mut self) {
+        self.serves = Serves::AloneWithoutRoom;
     }
 
     /// Its connections, by number.
@@ -141,7 +196,7 @@ impl Worker {
         }
     }
 
-    fn advance(&mut self, reply: Reply) -> Option<Effect> {
+    pub(super) fn advance(&mut self, reply: Reply) -> Option<Effect> {
         match self.step {
             Step::Birth(step) => self.birth(step, &reply),
             Step::Loop => self.wait(),
@@ -150,7 +205,8 @@ impl Worker {
             Step::Ready => self.next_ready(),
             Step::Channel => self.command(&reply),
             Step::Accepting { index, conn } => self.accepted(index, conn, &reply),
-            Step::Rewatch { index } => self.watch(index, Step::Ready),
+            Step::Rewatch { index, conn } => self.watch(index, Step::Accepted { index, conn }),
+            Step::Accepted { index, conn } => self.greet(index, conn),
             Step::Request { conn, act } => self.request(conn, act, &reply),
             Step::CloseAll { at } => self.close_all(at),
             Step::Flags => self.look_at_flags(),

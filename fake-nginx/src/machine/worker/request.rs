@@ -6,12 +6,17 @@
 //! `src/http/ngx_http_request.c`, `ngx_http_write_filter` in
 //! `src/http/ngx_http_write_filter_module.c`, nginx 1.18 to 1.30.
 
-use super::connection::{Allowance, LINGERING_TIME_MS, LINGERING_TIMEOUT_MS, Phase, SEND_TIMEOUT_MS};
+use super::connection::{Allowance, Phase};
 use super::shutdown::Leave;
 use super::{Step, Worker, unanswered};
+use crate::conf::Lingers;
 use crate::fault::Fault;
+use crate::machine::Defect;
 use crate::machine::effect::{Conn, Effect};
 use crate::machine::reply::{Answer, Parsed, Received, Reply, Sent};
+
+/// `client_header_timeout`, where nothing says otherwise.
+const HEADER_TIMEOUT_MS: u64 = 60_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Act {
@@ -101,7 +106,7 @@ impl Worker {
             return self.close(conn);
         }
         connection.phase = Phase::Sending { delayed: false };
-        connection.deadline_ms = now_ms + SEND_TIMEOUT_MS;
+        connection.deadline_ms = now_ms + u64::from(connection.answer.patience.send_ms);
         if connection.is_writable { self.then(conn, Act::Send) } else { self.to(Step::Ready) }
     }
 
@@ -137,7 +142,7 @@ impl Worker {
     fn header_timeout_ms(&self, conn: Conn) -> u64 {
         let connection = self.connections.get(usize::from(conn.0)).copied().flatten();
         let listening = connection.and_then(|it| self.cycle.listening.get(usize::from(it.listener)));
-        listening.map_or(SEND_TIMEOUT_MS, |it| u64::from(it.client_header_timeout_ms))
+        listening.map_or(HEADER_TIMEOUT_MS, |it| u64::from(it.client_header_timeout_ms))
     }
 
     fn parsed(&mut self, conn: Conn, reply: &Reply) -> Option<Effect> {
@@ -148,14 +153,15 @@ impl Worker {
         }
     }
 
-    fn respond(&mut self, conn: Conn) -> Option<Effect> {
+    pub(super) fn respond(&mut self, conn: Conn) -> Option<Effect> {
         if let Some(Fault::WorkersExitAfter { requests, status }) = self.fault {
             self.requests += 1;
             if self.requests >= requests {
                 return self.go(Step::Leave(Leave::Exit), Effect::Exit(status));
             }
         }
-        let (conf, now_ms, is_draining) = (self.cycle.conf, self.now_ms, self.is_exiting);
+        let (conf, now_ms) = (self.cycle.conf, self.now_ms);
+        let is_draining = self.is_exiting && !self.defects.has(Defect::PromisesKeepAlive);
         let Some(connection) = self.connection(conn) else { return self.to(Step::Ready) };
         connection.requests += 1;
         connection.start_ms = now_ms;
@@ -170,7 +176,7 @@ impl Worker {
         connection.answer = answer;
         connection.sent = 0;
         connection.phase = Phase::Sending { delayed: false };
-        connection.deadline_ms = now_ms + SEND_TIMEOUT_MS;
+        connection.deadline_ms = now_ms + u64::from(answer.patience.send_ms);
         self.then(conn, Act::Send)
     }
 
@@ -200,10 +206,14 @@ impl Worker {
         connection.is_writable = count == asked;
         if connection.sent == connection.answer.length {
             let keeps = connection.answer.keep_alive && connection.answer.keepalive_timeout_ms > 0;
-            let has_unread = connection.answer.has_unread;
+            let lingers = match connection.answer.patience.lingers {
+                Lingers::Never => false,
+                Lingers::IfUnread => connection.is_readable || connection.answer.has_unread,
+                Lingers::Always => true,
+            };
             return if may_go_on && keeps {
                 self.act(conn, Act::Next, Effect::Parse(conn))
-            } else if connection.is_readable || has_unread {
+            } else if lingers {
                 self.half_close(conn)
             } else {
                 self.close(conn)
@@ -211,7 +221,8 @@ impl Worker {
         }
         let pause_ms = (count * 1000).checked_div(connection.answer.limit_rate).unwrap_or(0);
         connection.phase = Phase::Sending { delayed: pause_ms > 0 };
-        connection.deadline_ms = now_ms + if pause_ms > 0 { pause_ms } else { SEND_TIMEOUT_MS };
+        let patience_ms = u64::from(connection.answer.patience.send_ms);
+        connection.deadline_ms = now_ms + if pause_ms > 0 { pause_ms } else { patience_ms };
         self.to(Step::Ready)
     }
 
@@ -241,8 +252,9 @@ impl Worker {
     fn half_close(&mut self, conn: Conn) -> Option<Effect> {
         let now_ms = self.now_ms;
         if let Some(connection) = self.connection(conn) {
-            connection.phase = Phase::Lingering { until_ms: now_ms + LINGERING_TIME_MS };
-            connection.deadline_ms = now_ms + LINGERING_TIMEOUT_MS;
+            let patience = connection.answer.patience;
+            connection.phase = Phase::Lingering { until_ms: now_ms + u64::from(patience.linger_ms) };
+            connection.deadline_ms = now_ms + u64::from(patience.linger_timeout_ms);
         }
         self.act(conn, Act::Linger, Effect::ShutdownWrite(conn))
     }
@@ -268,7 +280,8 @@ impl Worker {
             }
             Received::Bytes { .. } => {
                 let Phase::Lingering { until_ms } = connection.phase else { return self.close(conn) };
-                connection.deadline_ms = until_ms.min(now_ms + LINGERING_TIMEOUT_MS);
+                let timeout_ms = u64::from(connection.answer.patience.linger_timeout_ms);
+                connection.deadline_ms = until_ms.min(now_ms + timeout_ms);
                 if until_ms <= now_ms { self.close(conn) } else { self.then(conn, Act::Linger) }
             }
         }

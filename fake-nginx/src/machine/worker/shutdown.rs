@@ -7,6 +7,7 @@
 
 use super::connection::Phase;
 use super::{Step as WorkerStep, Worker};
+use crate::machine::Defect;
 use crate::machine::effect::{Conn, Effect, Title};
 use crate::machine::line::Line;
 
@@ -57,7 +58,8 @@ impl Worker {
                 }
             }
             Step::Idle { at } => {
-                if usize::from(at) >= self.connections.len() {
+                let is_over = usize::from(at) >= self.connections.len();
+                if is_over || self.defects.has(Defect::KeepsIdleConnections) {
                     return self.after_shutdown();
                 }
                 let is_idle =

@@ -4,23 +4,23 @@
 //! `main`, `ngx_add_inherited_sockets` and `ngx_signal_process` in `src/core/nginx.c` and
 //! `src/core/ngx_cycle.c`, `ngx_daemon` in `src/os/unix/ngx_daemon.c`, nginx 1.18 to 1.30; with Debian's
 //! change, by which the launcher and not the daemon writes the pid file.
-//!
-//! # Not modelled
-//! `master_process off`: such a start goes on as a master.
+
+mod daemon;
 
 use smallvec::SmallVec;
 
-use super::cycle::{Cycle, Fd, Listening, Listenings, PidFile};
-use super::effect::{Effect, Entry, Notice, Offspring, Print};
-use super::init_cycle::{InitCycle, Occasion, Progress};
-use super::line::Line;
-use super::master::{Birth, Master};
-use super::names::TextId;
-use super::plan::{Plan, Purpose};
-use super::reply::{Inherited, Reply};
-use super::signal::Pid;
-use super::{Process, Turn, unanswered};
 use crate::fault::Fault;
+use crate::machine::cycle::{Cycle, Fd, Listening, Listenings, Speaks};
+use crate::machine::effect::{Effect, Entry, Notice, Print};
+use crate::machine::init_cycle::{InitCycle, Occasion, Progress};
+use crate::machine::line::Line;
+use crate::machine::master::{Birth, Master};
+use crate::machine::names::TextId;
+use crate::machine::plan::{Plan, Purpose};
+use crate::machine::reply::{Inherited, Reply};
+use crate::machine::signal::Pid;
+use crate::machine::single::Single;
+use crate::machine::{Defect, Process, Turn, unanswered};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
@@ -94,11 +94,16 @@ impl StartUp {
         }
     }
 
-    pub(super) fn next(&mut self, reply: Reply) -> Turn {
+    pub(in crate::machine) fn next(&mut self, reply: Reply) -> Turn {
         let mut reply = reply;
         loop {
             if self.step == Step::Master {
-                return Turn::Become(Process::Master(self.master()));
+                let birth = self.birth();
+                return Turn::Become(if birth.cycle.master_process {
+                    Process::Master(Master::new(birth))
+                } else {
+                    Process::Single(Box::new(Single::new(birth)))
+                });
             }
             if let Some(effect) = self.advance(reply) {
                 return Turn::Do(effect);
@@ -217,6 +222,7 @@ impl StartUp {
             backlog: INHERITED_BACKLOG,
             client_header_timeout_ms: 0,
             fd: Some(fd),
+            speaks: Speaks::Http,
             is_inherited: true,
         });
         self.to(Step::Name { at: at + 1 })
@@ -244,13 +250,14 @@ impl StartUp {
             (_, _) => {
                 let occasion = match self.plan.purpose {
                     Purpose::Run => Occasion::Start,
-                    Purpose::Test { quiet, .. } => Occasion::Test { quiet },
+                    Purpose::Test { quiet, signals, .. } => Occasion::Test { quiet, signals },
                     Purpose::Signal(_) => Occasion::Signal,
                 };
                 self.init = Some(InitCycle::first(
                     occasion,
                     std::mem::take(&mut self.listening),
                     std::mem::take(&mut self.ignored),
+                    self.plan.defects,
                 ));
                 self.to(Step::Cycle)
             }
@@ -295,7 +302,8 @@ impl StartUp {
         match (self.step, reply) {
             (Step::SignalStarted, _) => self.go(Step::PidRead, Effect::ReadPid(path)),
             (Step::PidRead, &Reply::Failed(errno)) => {
-                self.log(Step::Exiting(1), Line::ReadPidFailed { path, errno })
+                let code = u8::from(!self.plan.defects.has(Defect::SignallerExitsZero));
+                self.log(Step::Exiting(code), Line::ReadPidFailed { path, errno })
             }
             (Step::PidRead, &Reply::PidRead(Err(text))) => {
                 self.log(Step::Exiting(1), Line::InvalidPid { text, path })
@@ -322,56 +330,8 @@ impl StartUp {
         }
     }
 
-    fn daemonise(&mut self) -> Option<Effect> {
-        if self.inherited.is_none() && self.cycle().daemon {
-            return self.go(Step::Forked, Effect::Fork(Offspring::Master));
-        }
-        self.to(Step::WritePid)
-    }
-
-    fn forked(&mut self, reply: &Reply) -> Option<Effect> {
-        let file = PidFile::Normal(self.cycle().pid);
-        match (self.step, reply) {
-            (Step::Forked, Reply::Child) => {
-                self.has_forked = true;
-                self.go(Step::ChildPid, Effect::OwnPid)
-            }
-            (Step::Forked, &Reply::Forked(pid)) if self.plan.profile.debian_pidfile => {
-                self.go(Step::LauncherWrote, Effect::WritePid { file, pid: Some(pid) })
-            }
-            (Step::Forked, &Reply::Failed(errno)) => {
-                self.log(Step::Exiting(1), Line::ForkFailed { kind: None, errno })
-            }
-            (Step::LauncherWrote, &Reply::Failed(errno)) => {
-                self.log(Step::Exiting(1), Line::PidOpenFailed { file, errno })
-            }
-            (Step::ChildPid, &Reply::Pid(pid)) => {
-                self.parent = self.own;
-                self.own = pid;
-                self.go(Step::Detached, Effect::Detach)
-            }
-            (Step::Detached, _) => self.to(Step::WritePid),
-            _ => self.exit(0),
-        }
-    }
-
-    fn pid_file(&mut self, reply: &Reply) -> Option<Effect> {
-        let file = PidFile::Normal(self.cycle().pid);
-        match (self.step, reply) {
-            (Step::WritePid, _) if self.has_forked && self.plan.profile.debian_pidfile => {
-                self.to(Step::Stderr)
-            }
-            (Step::WritePid, _) => {
-                let pid = Some(self.own);
-                self.go(Step::PidWritten, Effect::WritePid { file, pid })
-            }
-            (_, &Reply::Failed(errno)) => self.log(Step::Exiting(1), Line::PidOpenFailed { file, errno }),
-            _ => self.to(Step::Stderr),
-        }
-    }
-
-    fn master(&mut self) -> Master {
-        Master::new(Birth {
+    fn birth(&mut self) -> Birth {
+        Birth {
             cycle: self.cycle.take().expect("the cycle was made before"),
             profile: self.plan.profile,
             defects: self.plan.defects,
@@ -379,7 +339,7 @@ impl StartUp {
             own: self.own,
             parent: self.parent,
             is_daemonized: self.has_forked || self.inherited.is_some(),
-        })
+        }
     }
 }
 
