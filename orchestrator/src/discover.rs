@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::host::linux::{all, command_line, look, oldbin_path, read_pid_file, stat, title};
+use crate::host::linux::{all, command_line, in_real_folder, look, oldbin_path, read_pid_file, stat, title};
 use crate::machine::{PidFile, Process, Title};
 use crate::refusal::Refusal;
 
@@ -126,12 +126,7 @@ pub fn find(pid_file: Option<&Path>) -> Result<(Running, PathBuf), Refusal> {
 /// [`Refusal::BadPidFile`].
 pub fn real_path(path: &Path) -> Result<PathBuf, Refusal> {
     let bad = |why: String| Refusal::BadPidFile { path: path.to_owned(), why };
-    let absolute = std::path::absolute(path).map_err(|error| bad(error.to_string()))?;
-    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-        return Err(bad("it has no name".to_owned()));
-    };
-    let folder = fs::canonicalize(folder).map_err(|error| bad(error.to_string()))?;
-    let real = folder.join(name);
+    let real = in_real_folder(path).map_err(|error| bad(error.to_string()))?;
     if real.is_symlink() {
         return Err(bad("it is a symbolic link, and nginx would rename the link".to_owned()));
     }
@@ -174,8 +169,16 @@ pub(crate) fn configured_pid_file(running: &Running) -> Option<PathBuf> {
     let text = start.value("-g").unwrap_or_default().to_owned() + "\n" + &fs::read_to_string(&main).ok()?;
     let pid = directive(&text, "pid")?;
     let path = base.join(pid);
-    let folder = fs::canonicalize(path.parent()?).ok()?;
-    path.is_absolute().then(|| folder.join(path.file_name().unwrap_or_default()))
+    path.is_absolute().then(|| in_real_folder(&path).ok())?
+}
+
+/// The file that the master writes its errors to: as `dump` says (`-g`, then the configuration), else `-e`. `None`: it is
+/// no file, or its default, which only the binary knows.
+pub(crate) fn error_log(running: &Running, dump: &str) -> Option<PathBuf> {
+    let prefix = running.cwd.join(running.start.value("-p").unwrap_or_default());
+    let named = directive(dump, "error_log").or_else(|| running.start.value("-e").map(str::to_owned))?;
+    let is_file = named != "stderr" && !["syslog:", "memory:"].iter().any(|kind| named.starts_with(kind));
+    is_file.then(|| prefix.join(named))
 }
 
 /// The first value of a directive at the top level of a configuration.
@@ -194,8 +197,8 @@ pub fn directive(text: &str, name: &str) -> Option<String> {
                 words.clear();
             }
             ";" => {
-                if depth == 0 && words.len() == 2 && words[0] == name {
-                    return words.pop();
+                if depth == 0 && words.len() >= 2 && words[0] == name {
+                    return Some(words.swap_remove(1));
                 }
                 words.clear();
             }
@@ -258,5 +261,6 @@ mod tests {
         assert_eq!(directive(text, "pid").as_deref(), Some("/run/my pid"));
         assert_eq!(directive(text, "worker_processes").as_deref(), Some("4"));
         assert_eq!(directive(text, "user"), None);
+        assert_eq!(directive("error_log /var/log/e notice;", "error_log").as_deref(), Some("/var/log/e"));
     }
 }

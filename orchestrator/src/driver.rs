@@ -3,10 +3,11 @@
 //! The driver remembers nothing: what it needs for the next turn is in [`Memory`], which is on disk before
 //! the action that it announces.
 
+use crate::ask::ask;
 use crate::host::{Host, HostError, HostExt};
 use crate::machine::{
-    Action, Decision, FileId, Intent, Memory, Observation, Outcome, Phase, Plan, Probes, Process, Side,
-    Signal, Waiting, decide, failed, find_new_master, find_new_master_alone, looks,
+    Action, Decision, Defect, FileId, Identity, Intent, Memory, Observation, Outcome, Phase, Plan, Process,
+    Side, Signal, Waiting, decide, failed, find_new_master, find_new_master_alone, looks,
 };
 
 /// What somebody who watches the run is told.
@@ -24,6 +25,15 @@ pub enum Event<'a> {
     OldMasterEnded,
 }
 
+/// What came of one turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// The next turn begins with this memory.
+    Next(Memory),
+    /// The machine has come to its end.
+    Finished(Outcome, Memory),
+}
+
 /// Runs the machine to its end.
 ///
 /// `watch` is told what happens and when (microseconds of the host's clock).
@@ -33,40 +43,92 @@ pub enum Event<'a> {
 pub fn drive(
     host: &mut impl Host,
     intent: &Intent,
-    mut memory: Memory,
+    memory: Memory,
     mut watch: impl FnMut(u64, Event<'_>),
 ) -> Result<(Outcome, Memory), HostError> {
+    let mut memory = memory.resumed();
     loop {
-        let (now_us, seen) = observe(host, intent, &memory)?;
-        let now_ms = now_us / 1_000;
-        if seen.old.is_none() {
-            watch(now_us, Event::OldMasterEnded);
+        let decided = look(host, intent, &memory, &mut watch)?;
+        match carry_out(host, intent, memory, decided, &mut watch)? {
+            Turn::Next(next) => memory = next,
+            Turn::Finished(outcome, memory) => return Ok((outcome, memory)),
         }
-        let mut decision = decide(intent, &memory, &seen, now_ms);
-        if decision == Decision::Probe {
-            let seen = Observation { probes: probe(host, intent)?, ..seen.clone() };
-            decision = decide(intent, &memory, &seen, now_ms);
+    }
+}
+
+/// What was decided, and what is needed to carry it out: all that the looks of a turn hand to its acts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Decided {
+    /// When everything was looked at.
+    pub now_us: u64,
+    /// What was decided.
+    pub decision: Decision,
+    /// Of a wait: everybody whose end matters meanwhile.
+    pub watched: Vec<Identity>,
+    /// Everything was asked before that, and was in order if this is a wait.
+    pub is_asked: bool,
+}
+
+/// Looks, and decides.
+///
+/// # Errors
+/// As [`drive`].
+pub fn look(
+    host: &mut impl Host,
+    intent: &Intent,
+    memory: &Memory,
+    watch: &mut impl FnMut(u64, Event<'_>),
+) -> Result<Decided, HostError> {
+    let (now_us, mut seen) = observe(host, intent, memory)?;
+    let now_ms = now_us / 1_000;
+    if seen.old.is_none() {
+        watch(now_us, Event::OldMasterEnded);
+    }
+    let mut decision = decide(intent, memory, &seen, now_ms);
+    let mut is_asked = false;
+    if let Decision::Ask(depth) = decision {
+        seen.answers = Some(ask(host, intent, memory, &seen, depth)?);
+        is_asked = true;
+        decision = decide(intent, memory, &seen, now_ms);
+    }
+    let waits = matches!(decision, Decision::Wait { .. });
+    let watched = if waits { watched(&seen) } else { Vec::new() };
+    Ok(Decided { now_us, decision, watched, is_asked })
+}
+
+/// Carries out what was decided.
+///
+/// # Errors
+/// As [`drive`].
+pub fn carry_out(
+    host: &mut impl Host,
+    intent: &Intent,
+    memory: Memory,
+    decided: Decided,
+    watch: &mut impl FnMut(u64, Event<'_>),
+) -> Result<Turn, HostError> {
+    let Decided { now_us, decision, watched, is_asked } = decided;
+    match decision {
+        Decision::Act(action, next) => {
+            act(host, intent, &memory, (action, next), now_us, watch).map(Turn::Next)
         }
-        match decision {
-            Decision::Act(action, next) => {
-                memory = act(host, intent, &memory, (action, next), now_us, &mut watch)?;
-            }
-            Decision::Wait { until_ms, why } => {
-                watch(now_us, Event::Waits(&why));
-                host.wait(until_ms, &why, watched(&seen))?;
-            }
-            Decision::Finished(outcome, next) => {
-                if next != memory {
-                    watch(now_us, Event::Entered(&next));
-                    if let Err(error) = host.save(&next) {
-                        crashed(&error)?;
-                        watch(now_us, Event::JournalFailed(&error));
-                    }
+        Decision::Wait { until_ms, why } => {
+            watch(now_us, Event::Waits(&why));
+            host.wait(until_ms, &why, watched)?;
+            let asked_ms = if is_asked { Some(now_us / 1_000) } else { memory.asked_ms };
+            Ok(Turn::Next(Memory { asked_ms, ..memory }))
+        }
+        Decision::Finished(outcome, next) => {
+            if next != memory && !intent.defects.has(Defect::ForgetsTheLastWord) {
+                watch(now_us, Event::Entered(&next));
+                if let Err(error) = host.save(&next) {
+                    crashed(&error)?;
+                    watch(now_us, Event::JournalFailed(&error));
                 }
-                return Ok((outcome, next));
             }
-            Decision::Probe => unreachable!("the probes have answered"),
+            Ok(Turn::Finished(outcome, next))
         }
+        Decision::Ask(_) => unreachable!("everybody has answered"),
     }
 }
 
@@ -79,11 +141,14 @@ fn act(
     now_us: u64,
     watch: &mut impl FnMut(u64, Event<'_>),
 ) -> Result<Memory, HostError> {
-    let acted = intent.defects.announces_late.then(|| host.act(&action));
+    let acted = intent.defects.has(Defect::AnnouncesLate).then(|| host.act(&action));
     if let Err(error) = host.save(&next) {
         crashed(&error)?;
         watch(now_us, Event::JournalFailed(&error));
-        if may_need_journal(&action, &next) {
+        if intent.defects.has(Defect::WaitsForTheJournal) {
+            return Err(error);
+        }
+        if may_need_journal(&action, &next) && !intent.defects.has(Defect::NeedsNoJournal) {
             return Ok(failed(memory, "writing the journal", &error.to_string(), now_us / 1_000));
         }
     }
@@ -117,6 +182,8 @@ fn may_need_journal(action: &Action, next: &Memory) -> bool {
         | Phase::Draining
         | Phase::Soaking
         | Phase::Held => true,
+        // Nothing is done any more.
+        Phase::Watching => false,
         // Only QUIT cannot be undone. Where the old master is gone already, there is nothing to announce.
         Phase::Committing => is_commit(action, next) && next.tries == 0 && !next.master.is_repeated,
         Phase::Back | Phase::Finished(_) => false,
@@ -166,7 +233,8 @@ pub fn observe(
     let mut orphans = Vec::new();
     if is_one_gone || are_both_gone {
         let known = memory.new_workers.iter().chain(&memory.old_workers).cloned().collect();
-        orphans = host.orphans(plan.new_file, kin(plan), &plan.listeners, known)?;
+        let kin = if intent.defects.has(Defect::LooksForNewOrphansOnly) { Vec::new() } else { kin(plan) };
+        orphans = host.orphans(plan.new_file, kin, &plan.listeners, known)?;
         if let Some(alone) = find_new_master_alone(plan, &orphans, pid_file).filter(|_| are_both_gone) {
             new = host.generation(alone, listeners(needs.audits_new))?;
         }
@@ -175,8 +243,7 @@ pub fn observe(
         };
         orphans.retain(|process| !is_master(process));
     }
-    let seen =
-        Observation { is_interrupted, pid_file, oldbin, binary, old, new, orphans, probes: Probes::Unasked };
+    let seen = Observation { is_interrupted, pid_file, oldbin, binary, old, new, orphans, answers: None };
     Ok((now_us, seen))
 }
 
@@ -186,20 +253,8 @@ fn kin(plan: &Plan) -> Vec<FileId> {
     plan.old.exe.into_iter().chain([plan.old_file, plan.binary_before]).collect()
 }
 
-/// Asks every probe; the first that fails is the answer.
-fn probe(host: &mut impl Host, intent: &Intent) -> Result<Probes, HostError> {
-    for url in &intent.plan.options.probes {
-        match host.probe(url)? {
-            Ok(status) if (200..400).contains(&status) => {}
-            Ok(status) => return Ok(Probes::Failed(format!("{url} answers {status}"))),
-            Err(error) => return Ok(Probes::Failed(format!("{url}: {error}"))),
-        }
-    }
-    Ok(Probes::Passed)
-}
-
 /// Everybody whose end matters.
-fn watched(seen: &Observation) -> Vec<crate::machine::Identity> {
+fn watched(seen: &Observation) -> Vec<Identity> {
     let generations = seen.old.iter().chain(&seen.new);
     let mut all: Vec<_> = generations
         .flat_map(|generation| std::iter::once(&generation.master).chain(&generation.children))

@@ -28,7 +28,7 @@ impl ExitCode {
             return Self::Done;
         }
         match outcome {
-            Outcome::Upgraded | Outcome::Held => Self::Done,
+            Outcome::Upgraded | Outcome::Draining | Outcome::Held => Self::Done,
             Outcome::RolledBack => Self::RolledBack,
             Outcome::Refused => Self::Refused,
             Outcome::Stuck(_) => Self::Stuck,

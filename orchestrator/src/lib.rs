@@ -10,6 +10,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("oldbin needs pidfds, /proc and inotify: it runs on Linux only");
 
+mod ask;
 pub mod cli;
 pub mod discover;
 pub mod driver;

@@ -70,6 +70,20 @@ pub enum Refusal {
         /// Who runs.
         what: String,
     },
+    /// The old master of an earlier upgrade was told to quit and still serves.
+    #[error("the old master {master} of an earlier upgrade still serves {connections} connections")]
+    StillDrains {
+        /// The old master.
+        master: u32,
+        /// How many, to clients and to other servers.
+        connections: usize,
+    },
+    /// The kernel does not answer.
+    #[error("cannot look at the running processes: {source}")]
+    Look {
+        /// Why.
+        source: io::Error,
+    },
     /// A run of `oldbin` ended half-way, or holds.
     #[error("an earlier upgrade is not finished: it stands at `{phase}`")]
     Unfinished {
@@ -122,6 +136,14 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// A check does not succeed with the old binary.
+    #[error("the check `{command}` is no use: with the running nginx it {why}")]
+    BadCheck {
+        /// Which.
+        command: String,
+        /// How it failed.
+        why: String,
+    },
     /// This user may not signal that master.
     #[error("master {master} belongs to user {owner}, not to you")]
     NotPermitted {
@@ -160,6 +182,10 @@ impl Refusal {
             Self::UpgradeInFlight { .. } => {
                 "Run `oldbin recover` to finish it or `oldbin rollback` to undo it, whoever began it; or wait until the old master is gone."
             }
+            Self::StillDrains { .. } => {
+                "Wait for it with --wait-for-old, or cut its connections with `oldbin recover --drain-within 0`."
+            }
+            Self::Look { .. } => "Run oldbin where it may see nginx's processes.",
             Self::Unfinished { .. } => "Run `oldbin recover`, `oldbin commit` or `oldbin rollback`.",
             Self::NothingToDo { .. } => "See `oldbin status`.",
             Self::NotUpgradable { .. } => "Run nginx with `daemon on;`, or restart it instead.",
@@ -167,6 +193,7 @@ impl Refusal {
             Self::BadBinary { .. } => "Pass an nginx executable with --new.",
             Self::ConfigTestFailed { .. } => "Fix the configuration, then run the upgrade again.",
             Self::BadProbe { .. } => "Probe a URL that the running nginx answers with 2xx or 3xx.",
+            Self::BadCheck { .. } => "Check something that is in order now.",
             Self::NotPermitted { .. } => "Run oldbin as root, or as the master's user.",
             Self::Journal(JournalError::Locked { .. }) => "Wait for the other oldbin to end.",
             Self::Journal(JournalError::Io { .. }) => "Pass a folder that can be written with --state-dir.",

@@ -1,126 +1,18 @@
 //! The machine's decisions as tables: what is seen, and what follows.
 
-use std::path::PathBuf;
+mod table;
 
 use orchestrator::machine::{
-    Action, Decision, Defects, FileId, Generation, Goal, Identity, Intent, Memory, Missing, Observation,
-    Options, Outcome, Phase, PidFile, Plan, Probes, Process, Reason, Retire, Retirement, Side, Signal,
-    StuckState, Title, Waiting, decide, find_new_master_alone,
+    Action, Decision, FileId, Generation, Memory, Missing, Observation, Outcome, Phase, PidFile, Process,
+    Reason, Retire, Retirement, Side, Signal, StuckState, Title, Waiting, decide, find_new_master_alone,
 };
-
-const OLD: FileId = FileId { device: 1, inode: 1 };
-const NEW: FileId = FileId { device: 1, inode: 2 };
-
-fn process(pid: u32, exe: FileId, title: Title) -> Process {
-    Process { identity: Identity { pid, started: u64::from(pid), exe: Some(exe) }, title }
-}
-
-/// A sleeping master with these children; everything is accepted from.
-fn generation(pid: u32, exe: FileId, children: &[Process]) -> Generation {
-    let master = process(pid, exe, Title::Master);
-    Generation { master, is_asleep: true, children: children.to_vec(), unserved: Some(Vec::new()) }
-}
-
-fn old_workers() -> [Process; 2] {
-    [process(101, OLD, Title::Worker), process(102, OLD, Title::Worker)]
-}
-
-fn new_workers() -> [Process; 2] {
-    [process(201, NEW, Title::Worker), process(202, NEW, Title::Worker)]
-}
-
-fn intent() -> Intent {
-    let plan = Plan {
-        pid_file: PathBuf::from("/run/nginx.pid"),
-        binary: PathBuf::from("/usr/sbin/nginx"),
-        old_link: PathBuf::from("/usr/sbin/.old"),
-        new_link: PathBuf::from("/usr/sbin/.new"),
-        binary_before: OLD,
-        old_file: OLD,
-        new_file: NEW,
-        old: process(100, OLD, Title::Master).identity,
-        old_workers: 2,
-        new_workers: 2,
-        listeners: vec![7],
-        oldbin_before: PidFile::Absent,
-        old_version: "1.22.1".to_owned(),
-        new_version: "1.26.3".to_owned(),
-        options: Options {
-            soak_ms: 1_000,
-            is_held: false,
-            ready_within_ms: 5_000,
-            drain_within_ms: None,
-            probes: Vec::new(),
-            may_drop_listeners: false,
-            is_way_back: false,
-        },
-    };
-    Intent { goal: Goal::Forward, plan, defects: Defects::default() }
-}
-
-/// Before anything was done.
-fn before() -> Observation {
-    Observation {
-        is_interrupted: false,
-        pid_file: PidFile::Pid(100),
-        oldbin: PidFile::Absent,
-        binary: Some(OLD),
-        old: Some(generation(100, OLD, &old_workers())),
-        new: None,
-        orphans: Vec::new(),
-        probes: Probes::Unasked,
-    }
-}
-
-/// Both generations serve.
-fn overlap() -> Observation {
-    Observation {
-        pid_file: PidFile::Pid(200),
-        oldbin: PidFile::Pid(100),
-        binary: Some(NEW),
-        new: Some(generation(200, NEW, &new_workers())),
-        ..before()
-    }
-}
-
-/// The new generation serves alone.
-fn drained() -> Observation {
-    Observation { old: Some(generation(100, OLD, &[])), ..overlap() }
-}
-
-fn memory(phase: Phase) -> Memory {
-    Memory { phase, ..Memory::new() }
-}
-
-/// WINCH was announced at once.
-fn winched(phase: Phase) -> Memory {
-    let ids = |all: [Process; 2]| all.map(|process| process.identity).to_vec();
-    Memory {
-        new: Some(process(200, NEW, Title::Master).identity),
-        new_workers: ids(new_workers()),
-        old_workers: ids(old_workers()),
-        winched_ms: Some(0),
-        ..memory(phase)
-    }
-}
+use table::{
+    NEW, OLD, before, drained, generation, intent, memory, new_workers, old_workers, overlap, process,
+    reason, sent, winched,
+};
 
 fn at(memory: &Memory, seen: &Observation, now_ms: u64) -> Decision {
     decide(&intent(), memory, seen, now_ms)
-}
-
-/// The signal that is sent, and to whom.
-fn sent(decision: &Decision) -> Option<(u32, Signal)> {
-    match decision {
-        Decision::Act(Action::Signal { process, signal, .. }, _) => Some((process.pid, *signal)),
-        Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..) => None,
-    }
-}
-
-fn reason(decision: &Decision) -> Option<&Reason> {
-    match decision {
-        Decision::Act(_, memory) | Decision::Finished(_, memory) => memory.abort.as_ref(),
-        Decision::Probe | Decision::Wait { .. } => None,
-    }
 }
 
 #[test]
@@ -150,6 +42,19 @@ fn usr2_goes_only_to_a_sleeping_master_behind_the_new_file() {
     let mut busy = installed;
     busy.old.as_mut().unwrap().is_asleep = false;
     assert_eq!(sent(&at(&memory(Phase::Installing), &busy, 0)), None);
+}
+
+#[test]
+fn a_winch_that_is_sent_again_gets_the_time_of_the_first() {
+    let restored = Observation { binary: Some(OLD), ..overlap() };
+    let decision = at(&winched(Phase::Draining), &overlap(), 1_000);
+
+    let Decision::Act(Action::Signal { signal: Signal::Winch, .. }, again) = decision else {
+        panic!("{decision:?}")
+    };
+    let back = Memory { phase: Phase::Back, old_workers: winched(Phase::Back).old_workers, ..again };
+    assert_eq!(sent(&at(&back, &restored, 1_010)), None, "they may have heard of it");
+    assert_eq!(sent(&at(&back, &restored, 2_000)), Some((200, Signal::Quit)));
 }
 
 #[test]
@@ -325,7 +230,7 @@ fn nobody_who_serves_is_told_to_go_unless_the_other_master_lives_at_that_instant
     let other = |decision: &Decision| match decision {
         Decision::Act(Action::Signal { while_lives, .. }, _) => while_lives.as_ref().map(|master| master.pid),
         Decision::Act(Action::SignalOrphans { while_lives, .. }, _) => Some(while_lives.pid),
-        Decision::Act(..) | Decision::Probe | Decision::Wait { .. } | Decision::Finished(..) => None,
+        Decision::Act(..) | Decision::Ask(_) | Decision::Wait { .. } | Decision::Finished(..) => None,
     };
     let restored = Observation { binary: Some(OLD), ..overlap() };
     let orphans = vec![process(201, NEW, Title::Worker)];
@@ -540,4 +445,65 @@ fn a_master_that_has_lost_quit_and_has_nobody_left_is_told_louder() {
     assert_eq!(sent(&louder), Some((100, Signal::Term)));
     assert_eq!(sent(&last), Some((100, Signal::Kill)));
     assert!(matches!(patient, Decision::Wait { .. }), "its requests are not cut: {patient:?}");
+}
+
+/// The old generation, in other circumstances.
+fn old(is_asleep: bool, children: &[Process]) -> Option<Generation> {
+    Some(Generation { is_asleep, ..generation(100, OLD, children) })
+}
+
+#[test]
+fn no_signal_meets_another_in_a_busy_old_master() {
+    let seen = Observation { old: old(false, &old_workers()), ..overlap() };
+    assert_eq!(sent(&at(&memory(Phase::Changing), &seen, 0)), None, "WINCH");
+
+    let seen = Observation { old: old(false, &[]), binary: Some(OLD), ..overlap() };
+    assert_eq!(sent(&at(&winched(Phase::Back), &seen, 5_000)), None, "HUP");
+}
+
+#[test]
+fn workers_that_a_reload_has_told_to_go_are_not_counted_before_they_say_so() {
+    let three = [101, 102, 103].map(|pid| process(pid, OLD, Title::Worker));
+    let seen = Observation { old: old(true, &three), binary: Some(NEW), ..before() };
+
+    assert_eq!(sent(&at(&memory(Phase::Installing), &seen, 0)), None);
+    assert_eq!(sent(&at(&memory(Phase::Installing), &seen, 1_000)), Some((100, Signal::Usr2)));
+}
+
+#[test]
+fn a_new_master_that_is_left_alone_takes_over_only_with_all_its_workers() {
+    let one = Some(generation(200, NEW, &new_workers()[..1]));
+    let seen = Observation { old: None, new: one, ..overlap() };
+
+    assert!(matches!(at(&memory(Phase::Changing), &seen, 0), Decision::Wait { .. }));
+}
+
+#[test]
+fn the_soak_begins_when_the_last_old_worker_has_stopped_accepting() {
+    let children = [process(101, OLD, Title::ShuttingDown), process(102, OLD, Title::Worker)];
+    let seen = Observation { old: old(true, &children), ..overlap() };
+
+    let decision = at(&winched(Phase::Draining), &seen, 10);
+    assert!(matches!(decision, Decision::Wait { why: Waiting::OldWorkersStop, .. }), "{decision:?}");
+}
+
+#[test]
+fn the_new_master_stays_until_the_old_workers_have_their_sockets() {
+    let fresh = [103, 104].map(|pid| process(pid, OLD, Title::Worker));
+    let unserved = Some(Generation { unserved: Some(vec![7]), ..generation(100, OLD, &fresh) });
+    let hupped = Memory { hups: 1, hupped_ms: Some(0), ..winched(Phase::Back) };
+    let seen = Observation { old: unserved, binary: Some(OLD), ..overlap() };
+    assert_eq!(sent(&at(&hupped, &seen, 100)), None);
+
+    let seen = Observation { old: old(true, &fresh), ..seen };
+    assert_eq!(sent(&at(&hupped, &seen, 100)), Some((200, Signal::Quit)));
+}
+
+#[test]
+fn nobody_says_rolled_back_while_a_child_may_become_a_new_master() {
+    let [one, other] = old_workers();
+    let seen = Observation { old: old(true, &[one, other, process(200, OLD, Title::Other)]), ..before() };
+
+    let decision = at(&memory(Phase::Back), &seen, 0);
+    assert!(!matches!(decision, Decision::Finished(..)), "{decision:?}");
 }

@@ -70,12 +70,27 @@ fn the_help_of_upgrade_promises_before_it_lists() {
                                     200ms, 5m) [default: 30]
           --probe <URL>             Request that must succeed at every step, http:// only (can be
                                     repeated)
+          --check <COMMAND>         Shell command that must succeed at every step, within 10 s (can be
+                                    repeated)
+          --slower <TIMES>          A probe that takes this many times as long as with the old binary
+                                    fails; 0: it may take as long as it likes [default: 10]
+          --error-budget <COUNT>    Failures of the new binary to forgive: a probe or check that fails
+                                    twice running, a worker that ends, a line at alert or emerg in the
+                                    error log, a connection that a full queue dropped [default: 0]
+          --no-knock                Do not open a connection to each listening socket to see who takes
+                                    it
           --ready-within <SECONDS>  Roll back if the new binary does not accept within this time
                                     [default: 60]
-          --drain-within <SECONDS>  Cut requests that old workers still serve after this time [default:
-                                    wait for them]
+          --drain-within <SECONDS>  Wait no longer than this for requests that old workers still serve
+                                    [default: as long as they need]
+          --drain-then <WHAT>       Behind that time: cut them, or leave them to the old master, which
+                                    ends with the last one [default: cut] [possible values: cut, leave]
+          --watch <SECONDS>         Watch the new binary this long behind the commit point [default: a
+                                    tenth of the soak]
           --drop-listeners          Go on although the new configuration accepts on fewer sockets:
                                     clients of the others hang until the commit
+          --wait-for-old <SECONDS>  Wait this long for the old master of an earlier upgrade that still
+                                    drains [default: refuse at once]
           --hold                    Stop after the soak, with the old master in reserve: `oldbin commit`
                                     or `oldbin rollback` decides
           --dry-run                 Print the plan and send no signal
@@ -86,7 +101,8 @@ fn the_help_of_upgrade_promises_before_it_lists() {
       -h, --help                    Print help (see more with '--help')
 
     Exit codes:
-       0  upgraded: the new binary serves alone (with --hold: the old master is in reserve)
+       0  upgraded: the new binary serves alone (with --hold: the old master is in reserve;
+          with --drain-then leave: it may still end its last connections)
        2  wrong usage
        3  refused: nothing was touched
        4  rolled back: the old binary serves as before

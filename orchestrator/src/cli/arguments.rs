@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::machine::Options;
 
@@ -21,8 +21,7 @@ pub(super) enum Command {
     Rollback(Rollback),
     /// Let the old master of a held upgrade go
     Commit(Resume),
-    /// Finish or undo an upgrade whose oldbin was killed, or that a script left half-done
-    Recover(Resume),
+    Recover(Recover),
     /// Tell which generations run, who accepts on which socket, and where an upgrade stands
     Status(Resume),
     Completions(Completions),
@@ -44,6 +43,9 @@ pub(super) struct Upgrade {
     pub(super) binary: Option<PathBuf>,
     #[command(flatten)]
     pub(super) pace: Pace,
+    /// Wait this long for the old master of an earlier upgrade that still drains [default: refuse at once]
+    #[arg(long, value_name = "SECONDS", default_value = "0", hide_default_value = true, value_parser = milliseconds)]
+    pub(super) wait_for_old: u64,
     /// Stop after the soak, with the old master in reserve: `oldbin commit` or `oldbin rollback` decides
     #[arg(long)]
     pub(super) hold: bool,
@@ -68,6 +70,17 @@ pub(super) struct Rollback {
     pub(super) common: Common,
 }
 
+/// Finish or undo an upgrade whose oldbin was killed, or that a script left half-done
+///
+/// Without a journal it goes by what runs, whoever began it.
+#[derive(Debug, Args)]
+pub(super) struct Recover {
+    #[command(flatten)]
+    pub(super) drain: Drain,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Resume {
     #[command(flatten)]
@@ -82,12 +95,27 @@ pub(super) struct Pace {
     /// Request that must succeed at every step, http:// only (can be repeated)
     #[arg(long, value_name = "URL")]
     pub(super) probe: Vec<String>,
+    /// Shell command that must succeed at every step, within 10 s (can be repeated)
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) check: Vec<String>,
+    /// A probe that takes this many times as long as with the old binary fails; 0: it may take as long as it likes
+    #[arg(long, value_name = "TIMES", default_value = "10")]
+    pub(super) slower: u32,
+    /// Failures of the new binary to forgive: a probe or check that fails twice running, a worker that ends, a line at
+    /// alert or emerg in the error log, a connection that a full queue dropped
+    #[arg(long, value_name = "COUNT", default_value = "0")]
+    pub(super) error_budget: u32,
+    /// Do not open a connection to each listening socket to see who takes it
+    #[arg(long)]
+    pub(super) no_knock: bool,
     /// Roll back if the new binary does not accept within this time
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = milliseconds)]
     pub(super) ready_within: u64,
-    /// Cut requests that old workers still serve after this time [default: wait for them]
+    #[command(flatten)]
+    pub(super) drain: Drain,
+    /// Watch the new binary this long behind the commit point [default: a tenth of the soak]
     #[arg(long, value_name = "SECONDS", value_parser = milliseconds)]
-    pub(super) drain_within: Option<u64>,
+    pub(super) watch: Option<u64>,
     /// Go on although the new configuration accepts on fewer sockets: clients of the others hang until the commit
     #[arg(long)]
     pub(super) drop_listeners: bool,
@@ -95,16 +123,75 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn options(&self, is_held: bool) -> Options {
+        let usual = self.drain.limits(Options::usual(self.soak));
         Options {
-            soak_ms: self.soak,
             is_held,
             ready_within_ms: self.ready_within,
-            drain_within_ms: self.drain_within,
+            watch_ms: self.watch.unwrap_or(usual.watch_ms),
             probes: self.probe.clone(),
+            checks: self.check.clone(),
+            slower_max: self.slower,
+            forgiven: self.error_budget,
             may_drop_listeners: self.drop_listeners,
             is_way_back: false,
+            ..usual
         }
     }
+}
+
+/// What a command line asks for, as far as the machine is concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// `oldbin upgrade`
+    Upgrade(Options),
+    /// `oldbin rollback`
+    Rollback(Options),
+    /// `oldbin commit`
+    Commit,
+    /// `oldbin recover`
+    Recover,
+    /// A command that changes nothing.
+    Look,
+}
+
+impl From<&Arguments> for Asked {
+    fn from(arguments: &Arguments) -> Self {
+        match &arguments.command {
+            Command::Upgrade(Upgrade { dry_run: true, .. })
+            | Command::Status(_)
+            | Command::Completions(_) => Self::Look,
+            Command::Upgrade(asked) => Self::Upgrade(asked.pace.options(asked.hold)),
+            Command::Rollback(asked) => Self::Rollback(asked.pace.options(false)),
+            Command::Commit(_) => Self::Commit,
+            Command::Recover(_) => Self::Recover,
+        }
+    }
+}
+
+/// What becomes of connections that hold old workers.
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    /// Wait no longer than this for requests that old workers still serve [default: as long as they need]
+    #[arg(long, value_name = "SECONDS", value_parser = milliseconds)]
+    pub(super) drain_within: Option<u64>,
+    /// Behind that time: cut them, or leave them to the old master, which ends with the last one
+    #[arg(long, value_name = "WHAT", default_value = "cut", requires = "drain_within")]
+    drain_then: Then,
+}
+
+impl Drain {
+    /// These choices, with the limit that was said.
+    pub(super) fn limits(&self, options: Options) -> Options {
+        let leaves_drain = self.drain_then == Then::Leave;
+        Options { drain_within_ms: self.drain_within, leaves_drain, ..options }
+    }
+}
+
+/// What becomes of old workers behind the limit of the drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Then {
+    Cut,
+    Leave,
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +219,8 @@ pub(super) struct Completions {
 
 const UPGRADE_AFTER: &str = "\
 Exit codes:
-   0  upgraded: the new binary serves alone (with --hold: the old master is in reserve)
+   0  upgraded: the new binary serves alone (with --hold: the old master is in reserve;
+      with --drain-then leave: it may still end its last connections)
    2  wrong usage
    3  refused: nothing was touched
    4  rolled back: the old binary serves as before
@@ -172,7 +260,7 @@ fn milliseconds(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{READY_MS, SOAK_MS};
+    use crate::machine::{READY_MS, SLOWER_MAX, SOAK_MS};
 
     #[test]
     fn durations_are_seconds_unless_they_say_otherwise() {
@@ -187,6 +275,8 @@ mod tests {
 
     #[test]
     fn the_help_s_defaults_are_the_machine_s() {
-        assert_eq!((SOAK_MS, READY_MS), (30_000, 60_000));
+        let arguments = Arguments::try_parse_from(["oldbin", "upgrade", "--new", "/n"]).unwrap();
+        assert_eq!(Asked::from(&arguments), Asked::Upgrade(Options::usual(SOAK_MS)));
+        assert_eq!((SOAK_MS, READY_MS, SLOWER_MAX), (30_000, 60_000, 10));
     }
 }

@@ -1,25 +1,22 @@
 //! The commands: what each finds, and which machine it runs.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
-use super::arguments::{Arguments, Command, Common, Resume, Rollback, Upgrade};
-use super::progress::Progress;
-use super::result::{Report, Timings};
+use super::arguments::{Arguments, Command, Common, Recover, Resume, Rollback, Upgrade};
+use super::result::Report;
+use super::run::{Run, milliseconds, reserve};
 use super::status;
 use crate::ExitCode;
-use crate::discover;
-use crate::driver::drive;
-use crate::host::linux::{Linux, boot, now_us};
-use crate::host::{HostError, Traced};
+use crate::discover::{self, Running};
+use crate::host::linux::{boot, now_us};
 use crate::journal::{Entry, Journal, JournalError};
-use crate::machine::{Goal, Intent, Memory, Options, Outcome, Phase, Plan, READY_MS, StuckState};
-use crate::preflight::{Adopted, Request, adopt, prepare, program, sweep, unstage};
+use crate::machine::{Goal, Memory, Options, Outcome, Phase, Plan};
+use crate::preflight::{Prepared, Request, Swap, adopt, predecessor, prepare, program, sweep};
 use crate::refusal::Refusal;
-use crate::rehearsal::{Rehearsal, Rehearsed};
+use crate::rehearsal::Rehearsal;
 
 /// Carries out one command and says how it went.
 pub(super) fn run(arguments: Arguments, rehearsal: Rehearsal) -> ExitCode {
@@ -37,9 +34,9 @@ pub(super) fn run(arguments: Arguments, rehearsal: Rehearsal) -> ExitCode {
             let report = commit(&common, began_us, rehearsal);
             (common, report)
         }
-        Command::Recover(Resume { common }) => {
-            let report = recover(&common, began_us, rehearsal);
-            (common, report)
+        Command::Recover(asked) => {
+            let report = recover(&asked, began_us, rehearsal);
+            (asked.common, report)
         }
         Command::Status(Resume { common }) => {
             return match status::print(&common) {
@@ -69,31 +66,56 @@ fn upgrade(asked: &Upgrade, began_us: u64, rehearsal: Rehearsal) -> Result<Repor
         journal.lock()?;
     }
     refuse_unfinished(&journal)?;
+    let running = after_predecessor(running, &pid_file, asked.wait_for_old)?;
     let request = Request {
         new: asked.new.clone(),
         binary: asked.binary.clone(),
         options: asked.pace.options(asked.hold),
+        is_quiet: asked.pace.no_knock,
         is_dry: asked.dry_run,
     };
-    let plan = prepare(&running, &pid_file, &request)?;
+    let prepared = prepare(&running, &pid_file, &request)?;
+    warn(&prepared);
     if asked.dry_run {
-        return Ok(planned(&plan));
+        return Ok(planned(&prepared));
     }
+    let plan = prepared.plan;
     reserve(&journal, &plan)?;
     let wanted = if asked.hold { Outcome::Held } else { Outcome::Upgraded };
     let run = Run { goal: Goal::Forward, wanted, began_us, rehearsal };
     run.drive(plan, Memory::new(), journal, &asked.common)
 }
 
+/// The master that serves once the old one of an earlier upgrade has ended.
+fn after_predecessor(running: Running, pid_file: &Path, within_ms: u64) -> Result<Running, Refusal> {
+    let Some(found) = predecessor(&running) else { return Ok(running) };
+    let (pid, count) = (found.master.identity.pid, found.connections);
+    if within_ms > 0 {
+        let text =
+            format!("waiting for the old master {pid} of an earlier upgrade: {count} connections left");
+        let _ = writeln!(std::io::stderr(), "oldbin: {text}");
+    }
+    let has_ended = within_ms > 0 && found.wait(within_ms).map_err(|source| Refusal::Look { source })?;
+    if !has_ended {
+        return Err(Refusal::StillDrains { master: pid, connections: count });
+    }
+    Ok(discover::find(Some(pid_file))?.0)
+}
+
+fn warn(prepared: &Prepared) {
+    for warning in &prepared.warnings {
+        let _ = writeln!(std::io::stderr(), "oldbin: warning: {warning}");
+    }
+}
+
 /// What would be done.
-fn planned(plan: &Plan) -> Report {
+fn planned(Prepared { plan, swap, .. }: &Prepared) -> Report {
+    let (new, old, path) = (&plan.new_version, &plan.old_version, plan.binary.display());
     let lines = [
-        format!(
-            "would put {} in the place of {} at {}",
-            plan.new_version,
-            plan.old_version,
-            plan.binary.display()
-        ),
+        match swap {
+            Swap::File => format!("would put {new} in the place of {old} at {path}"),
+            Swap::Link(to) => format!("would flip the link {path} from {old} to {new}: {}", to.display()),
+        },
         format!(
             "would send USR2 to master {} and wait for {} workers that accept on {} sockets",
             plan.old.pid,
@@ -110,13 +132,6 @@ fn planned(plan: &Plan) -> Report {
     }
     let report = Report::of(plan, &Memory::new(), Outcome::Refused, Outcome::Refused);
     Report { outcome: "planned", backup: None, ..report }
-}
-
-fn reserve(journal: &Journal, plan: &Plan) -> Result<(), Refusal> {
-    journal.reserve().map_err(|source| {
-        unstage(plan);
-        Refusal::Disk { path: journal.path().to_owned(), source }
-    })
 }
 
 /// A killed run's upgrade has to be finished or undone before the next. One of an earlier boot is over:
@@ -163,7 +178,7 @@ fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report
     let (journal, entry) = find_entry(common, "commit")?;
     this_boot(&entry, "commit")?;
     match entry.memory.phase {
-        Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing => {
+        Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing | Phase::Watching => {
             let run = Run { goal: Goal::Commit, wanted: Outcome::Upgraded, began_us, rehearsal };
             run.drive(entry.plan, entry.memory, journal, common)
         }
@@ -174,18 +189,24 @@ fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report
     }
 }
 
-fn recover(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
+fn recover(asked: &Recover, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
+    let Recover { drain, common } = asked;
     let (journal, entry, pid_file) = find_journal(common)?;
     let Some(entry) = entry.map(unstuck).filter(|entry| !entry.memory.is_finished()) else {
         let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
-        return match adopt(&pid_file, &UNASKED)? {
+        // Nobody has asked for a soak, and none is waited for.
+        return match adopt(&pid_file, &drain.limits(Options::NONE))? {
             Some(adopted) => run.take_over(adopted, journal, common),
             None => Err(swept(&pid_file)),
         };
     };
     this_boot(&entry, "recover")?;
+    let Entry { mut plan, memory, .. } = entry;
+    if drain.drain_within.is_some() {
+        plan.options = drain.limits(plan.options);
+    }
     let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
-    run.drive(entry.plan, entry.memory, journal, common)
+    run.drive(plan, memory, journal, common)
 }
 
 /// No upgrade is unfinished; but a run that was killed before it announced one leaves the copy that it staged.
@@ -207,7 +228,7 @@ fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Rep
         return run.take_over(adopted, journal, &asked.common);
     }
     let entry = entry.ok_or_else(|| nothing("roll back"))?;
-    let is_upgraded = entry.memory.phase == Phase::Finished(Outcome::Upgraded);
+    let is_upgraded = matches!(entry.memory.phase, Phase::Finished(Outcome::Upgraded | Outcome::Draining));
     if is_upgraded && !entry.plan.options.is_way_back {
         return upgrade_back(asked, journal, &entry.plan, began_us, rehearsal);
     }
@@ -221,8 +242,25 @@ fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Rep
         let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
         return run.drive(entry.plan, entry.memory, journal, &asked.common);
     }
+    if matches!(entry.memory.phase, Phase::Committing | Phase::Watching) {
+        return finish_and_roll_back(asked, journal, entry, began_us, rehearsal);
+    }
     let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, rehearsal };
     run.drive(entry.plan, entry.memory, journal, &asked.common)
+}
+
+/// The commit point is passed, and the run that passed it was killed: it is finished first, without a watch.
+fn finish_and_roll_back(
+    asked: &Rollback,
+    journal: Journal,
+    mut entry: Entry,
+    began_us: u64,
+    rehearsal: Rehearsal,
+) -> Result<Report, Refusal> {
+    entry.plan.options.watch_ms = 0;
+    let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
+    let report = run.drive(entry.plan, entry.memory, journal, &asked.common)?;
+    if report.code == ExitCode::Done { rollback(asked, began_us, Rehearsal::default()) } else { Ok(report) }
 }
 
 /// What was stuck may go now that a person has looked.
@@ -236,6 +274,7 @@ fn unstuck(entry: Entry) -> Entry {
         | Phase::Soaking
         | Phase::Held
         | Phase::Committing
+        | Phase::Watching
         | Phase::Back
         | Phase::Finished(_) => entry,
     }
@@ -254,26 +293,15 @@ fn upgrade_back(
         new: done.old_link.clone(),
         binary: Some(done.binary.clone()),
         options: Options { is_way_back: true, ..asked.pace.options(false) },
+        is_quiet: asked.pace.no_knock,
         is_dry: false,
     };
-    let plan = prepare(&running, &pid_file, &request)?;
+    let prepared = prepare(&running, &pid_file, &request)?;
+    warn(&prepared);
+    let plan = prepared.plan;
     reserve(&journal, &plan)?;
     let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
     run.drive(plan, Memory::new(), journal, &asked.common)
-}
-
-/// Whichever command ends a way back after a finished upgrade: it speaks of the release that serves.
-fn of_way_back(report: Report) -> Report {
-    match report.outcome {
-        "upgraded" => Report { outcome: Outcome::RolledBack.name(), ..report },
-        "rolled-back" => {
-            let state = StuckState::WayBackUndone;
-            let reason = report.reason.as_ref().map(|why| format!("{} ({why})", state.says()));
-            let remedy = Some(state.remedy());
-            Report { outcome: "stuck", reason, remedy, code: ExitCode::Stuck, ..report }
-        }
-        _ => report,
-    }
 }
 
 /// Pids and times of an earlier boot mean nothing.
@@ -287,85 +315,6 @@ fn this_boot(entry: &Entry, what: &'static str) -> Result<(), Refusal> {
         entry.plan.old_link.display()
     );
     Err(Refusal::NothingToDo { what, why })
-}
-
-/// One run of the machine on this machine.
-struct Run {
-    goal: Goal,
-    wanted: Outcome,
-    began_us: u64,
-    rehearsal: Rehearsal,
-}
-
-/// The choices for an upgrade that somebody else began: no soak was asked for, and none is waited for.
-const UNASKED: Options = Options {
-    soak_ms: 0,
-    is_held: false,
-    ready_within_ms: READY_MS,
-    drain_within_ms: None,
-    probes: Vec::new(),
-    may_drop_listeners: false,
-    is_way_back: false,
-};
-
-impl Run {
-    /// Goes on with what somebody else began.
-    fn take_over(self, adopted: Adopted, journal: Journal, common: &Common) -> Result<Report, Refusal> {
-        let Adopted { plan, memory, story } = adopted;
-        let _ = writeln!(std::io::stderr(), "oldbin: somebody else began an upgrade: {story}");
-        reserve(&journal, &plan)?;
-        self.drive(plan, memory, journal, common)
-    }
-
-    fn drive(self, plan: Plan, memory: Memory, journal: Journal, common: &Common) -> Result<Report, Refusal> {
-        let trace = open_trace(common.trace.as_deref())?;
-        let Rehearsal { defects, beside } = self.rehearsal;
-        let mut host = Rehearsed::new(Traced::new(Linux::new(plan.clone(), journal), trace), beside);
-        let intent = Intent { goal: self.goal, plan, defects };
-        let mut progress = Progress::new(&intent.plan);
-        let ended = drive(&mut host, &intent, memory, |now_us, event| progress.tell(now_us, &event));
-        let plan = &intent.plan;
-        let (outcome, memory) = match ended {
-            Ok(ended) => ended,
-            Err(error) => return Ok(broken(plan, &error)),
-        };
-        match outcome {
-            Outcome::Upgraded | Outcome::RolledBack | Outcome::Refused => unstage(plan),
-            Outcome::Held | Outcome::Stuck(_) => {}
-        }
-        if outcome == Outcome::Refused {
-            let reason = memory.abort.unwrap_or(crate::machine::Reason::Asked);
-            return Err(Refusal::Machine(reason));
-        }
-        let between = |from: Option<u64>, to: Option<u64>| Some(milliseconds(from?, to?));
-        let timings = Timings {
-            before_first_signal_ms: between(Some(self.began_us), progress.first_signal_us),
-            first_signal_to_old_end_ms: between(progress.first_signal_us, progress.old_ended_us),
-            total_ms: 0.0,
-        };
-        let report = Report { timings, ..Report::of(plan, &memory, outcome, self.wanted) };
-        Ok(if plan.options.is_way_back { of_way_back(report) } else { report })
-    }
-}
-
-/// Not even looking works: the journal says how far it came.
-fn broken(plan: &Plan, error: &HostError) -> Report {
-    let report = Report::of(plan, &Memory::new(), Outcome::Stuck(StuckState::NoMaster), Outcome::Upgraded);
-    let remedy = Some("Run `oldbin status`, then `oldbin recover`.");
-    Report { reason: Some(error.to_string()), remedy, ..report }
-}
-
-fn open_trace(path: Option<&Path>) -> Result<Option<BufWriter<File>>, Refusal> {
-    let Some(path) = path else { return Ok(None) };
-    match File::create(path) {
-        Ok(file) => Ok(Some(BufWriter::new(file))),
-        Err(source) => Err(Refusal::Disk { path: path.to_owned(), source }),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a run of 285 years would lose a microsecond")]
-fn milliseconds(from_us: u64, to_us: u64) -> f64 {
-    to_us.saturating_sub(from_us) as f64 / 1_000.0
 }
 
 impl Journal {

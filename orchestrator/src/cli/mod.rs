@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod progress;
 mod result;
+mod run;
 mod status;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::Parser;
 
 use crate::Rehearsal;
 use arguments::Arguments;
+pub use arguments::Asked;
 
 /// Runs `oldbin` with this process's arguments.
 #[must_use]
@@ -25,6 +27,20 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn main_from(argv: Vec<OsString>) -> ExitCode {
     rehearse(argv, Rehearsal::default())
+}
+
+/// What these words behind `oldbin` ask for.
+///
+/// # Errors
+/// What `oldbin` itself would say of words that it does not understand.
+pub fn asked(words: &[String]) -> Result<Asked, String> {
+    let argv = std::iter::once("oldbin").chain(words.iter().map(String::as_str));
+    let arguments = Arguments::try_parse_from(argv).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        first.strip_prefix("error: ").unwrap_or(first).to_owned()
+    })?;
+    Ok(Asked::from(&arguments))
 }
 
 /// Runs `oldbin` as the laboratory does: with somebody beside its calls, or with deliberate mistakes.

@@ -16,7 +16,7 @@ pub(super) const SCHEMA: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Report {
     pub(super) schema: u32,
-    /// `upgraded`, `held`, `rolled-back`, `refused`, `stuck`, `planned`.
+    /// `upgraded`, `draining`, `held`, `rolled-back`, `refused`, `stuck`, `planned`.
     pub(super) outcome: &'static str,
     /// Why it is not what was asked for.
     pub(super) reason: Option<String>,
@@ -68,7 +68,7 @@ impl Report {
     /// What the machine came to. `wanted` is what exit code 0 stands for.
     pub(super) fn of(plan: &Plan, memory: &Memory, outcome: Outcome, wanted: Outcome) -> Self {
         let serving = match outcome {
-            Outcome::Upgraded | Outcome::Held => Some(plan.new_version.clone()),
+            Outcome::Upgraded | Outcome::Draining | Outcome::Held => Some(plan.new_version.clone()),
             Outcome::RolledBack | Outcome::Refused => Some(plan.old_version.clone()),
             Outcome::Stuck(_) => None,
         };
@@ -78,6 +78,9 @@ impl Report {
                 (Some(format!("{}{why}", state.says())), Some(state.remedy()))
             }
             Outcome::Held => (None, Some("Run `oldbin commit` or `oldbin rollback`.")),
+            Outcome::Draining => {
+                (None, Some("Nothing has to be done; `oldbin status` tells who still drains."))
+            }
             Outcome::Upgraded | Outcome::RolledBack | Outcome::Refused => {
                 (memory.abort.as_ref().map(ToString::to_string), None)
             }
@@ -105,6 +108,9 @@ impl Report {
         let reason = self.reason.as_deref().unwrap_or("as asked");
         match self.outcome {
             "upgraded" => format!("upgraded: {new} serves alone; {old} is kept at {}", self.kept()),
+            "draining" => {
+                format!("upgraded: {new} serves alone; the master of {old} ends with its last connection")
+            }
             "held" => format!("held: {new} serves, the master of {old} stands by"),
             "rolled-back" => format!("rolled back: {reason}; {} serves", version(&self.serving)),
             "planned" => format!("planned: nothing was touched; {new} would replace {old}"),

@@ -226,6 +226,7 @@ impl Known {
             | Phase::Draining
             | Phase::Soaking
             | Phase::Committing
+            | Phase::Watching
             | Phase::Back) => format!("not finished ({phase:?}): `oldbin recover` goes on"),
         };
         let (file, old, new) = (self.pid_file.display(), &self.old_version, &self.new_version);

@@ -15,7 +15,8 @@ pub enum Call {
     /// Which file is at the binary's path?
     LookAtBinary,
     /// Does this master sleep with nothing pending, and then: which children has it, and which of these
-    /// listening sockets (by inode) has none of its accepting workers in its epoll set?
+    /// listening sockets (by inode), and of those that it holds itself, has none of its accepting workers in its epoll
+    /// set?
     LookAtGeneration {
         /// Which.
         master: Identity,
@@ -41,6 +42,24 @@ pub enum Call {
     Probe {
         /// `http://host:port/path`.
         url: String,
+    },
+    /// Does this command of the operator's succeed?
+    Check {
+        /// As a shell takes it.
+        command: String,
+    },
+    /// From which of these listening sockets does none of these workers take a connection that is made now?
+    Knock {
+        /// The sockets, by inode.
+        listeners: Vec<u64>,
+        /// The workers.
+        workers: Vec<Identity>,
+    },
+    /// What has gone wrong since preflight: lines at `alert` and `emerg` of these processes in the error log, and
+    /// connections that full queues dropped?
+    ReadTroubles {
+        /// The processes.
+        pids: Vec<u32>,
     },
     /// Change something. A signal is sent only to the process that still has the whole identity.
     Act(Action),
@@ -76,8 +95,14 @@ pub enum Reply {
     Generation(Option<Generation>),
     /// To [`Call::FindOrphans`].
     Processes(Vec<Process>),
-    /// To [`Call::Probe`]: the status, or how it failed.
-    Probe(Result<u16, String>),
+    /// To [`Call::Probe`]: the status and how many microseconds it took, or how it failed.
+    Probe(Result<(u16, u64), String>),
+    /// To [`Call::Check`]: or how it failed.
+    Check(Result<(), String>),
+    /// To [`Call::Knock`]: the addresses of the sockets.
+    Untaken(Vec<String>),
+    /// To [`Call::ReadTroubles`].
+    Troubles(Vec<String>),
     /// It is done.
     Done,
     /// The process that should have been signalled is no more, or is another now, or the master that should

@@ -75,9 +75,25 @@ pub trait HostExt: Host {
         expect!(self.call(call)?, Reply::Processes(processes) => processes)
     }
 
-    /// One request. `Err` inside: how it failed.
-    fn probe(&mut self, url: &str) -> Result<Result<u16, String>, HostError> {
+    /// One request: its status and how many microseconds it took. `Err` inside: how it failed.
+    fn probe(&mut self, url: &str) -> Result<Result<(u16, u64), String>, HostError> {
         expect!(self.call(Call::Probe { url: url.to_owned() })?, Reply::Probe(answer) => answer)
+    }
+
+    /// One command of the operator's. `Err` inside: how it failed.
+    fn check(&mut self, command: &str) -> Result<Result<(), String>, HostError> {
+        expect!(self.call(Call::Check { command: command.to_owned() })?, Reply::Check(ended) => ended)
+    }
+
+    /// The addresses of those sockets from which none of the workers takes a connection.
+    fn knock(&mut self, listeners: &[u64], workers: Vec<Identity>) -> Result<Vec<String>, HostError> {
+        let call = Call::Knock { listeners: listeners.to_vec(), workers };
+        expect!(self.call(call)?, Reply::Untaken(addresses) => addresses)
+    }
+
+    /// What has gone wrong since preflight, as these processes and the kernel tell.
+    fn troubles(&mut self, pids: Vec<u32>) -> Result<Vec<String>, HostError> {
+        expect!(self.call(Call::ReadTroubles { pids })?, Reply::Troubles(troubles) => troubles)
     }
 
     /// One change of the world; `false`: it was not made, because its precondition holds no more.

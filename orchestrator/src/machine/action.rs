@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Memory, Outcome};
+use super::{Depth, Identity, Memory, Outcome};
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// Put this memory on disk, then do this, then look again.
     Act(Action, Memory),
-    /// Request the probe URLs, look again, and decide with their answers.
-    Probe,
+    /// Ask the new generation, and decide with its answers.
+    Ask(Depth),
     /// Look again when something changes, at the latest at this time.
     Wait {
         /// The latest time.
@@ -114,8 +114,10 @@ pub enum Waiting {
     OldWorkersDrain(usize),
     /// The soak.
     Soak,
-    /// A probe failed and is tried again.
+    /// A probe or a check failed and is tried again.
     Probe,
+    /// The new generation is watched behind the commit point.
+    Watch,
     /// The old master was told to quit.
     OldMasterEnd,
     /// The old workers come back.
@@ -133,12 +135,11 @@ impl Waiting {
     #[must_use]
     pub fn is_patient(&self) -> bool {
         match self {
-            Self::Soak | Self::Probe => true,
+            Self::Soak | Self::Probe | Self::Watch | Self::OldWorkersDrain(_) => true,
             Self::OldMasterAsleep
             | Self::NewMaster
             | Self::NewWorkers
             | Self::OldWorkersStop
-            | Self::OldWorkersDrain(_)
             | Self::OldMasterEnd
             | Self::OldWorkersBack
             | Self::NewMasterEnd(_)

@@ -9,7 +9,7 @@ use super::decide::Turn;
 use super::forward::{look_again, no_master, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    ASLEEP_MS_MAX, Action, Decision, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, PidFile,
+    ASLEEP_MS_MAX, Action, Decision, Defect, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, PidFile,
     RETIRE_DRAIN_MS, REVIVE_MS_MAX, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
 };
 
@@ -18,9 +18,10 @@ pub(super) fn back(turn: &Turn<'_>) -> Decision {
     let Turn { intent, memory, seen, .. } = *turn;
     let is_what_runs = seen.binary.is_some() && seen.binary == intent.plan.old.exe;
     let is_restored =
-        seen.binary == Some(intent.plan.old_file) || is_what_runs || intent.defects.forgets_the_file;
+        seen.binary == Some(intent.plan.old_file) || is_what_runs || turn.has(Defect::ForgetsTheFile);
     let Some(old) = &seen.old else { return without_old(turn) };
-    if !is_restored && memory.tries < TRIES_MAX {
+    let may_restore = !is_restored && memory.tries < TRIES_MAX;
+    if may_restore && !turn.has(Defect::RestoresTheFileLast) {
         return Decision::Act(Action::Replace(Side::Old), memory.tried());
     }
     let decision = match &seen.new {
@@ -28,6 +29,9 @@ pub(super) fn back(turn: &Turn<'_>) -> Decision {
         None => without_new(turn, old),
     };
     if !is_restored && matches!(decision, Decision::Finished(Outcome::RolledBack, _)) {
+        if may_restore {
+            return Decision::Act(Action::Replace(Side::Old), memory.tried());
+        }
         return turn.finish(Outcome::Stuck(StuckState::FileNotRestored));
     }
     decision
@@ -36,7 +40,7 @@ pub(super) fn back(turn: &Turn<'_>) -> Decision {
 /// The new master lives: the old workers first, and only then its end.
 fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
     let Turn { intent, memory, .. } = *turn;
-    let is_first = intent.defects.retires_before_reviving;
+    let is_first = turn.has(Defect::RetiresBeforeReviving);
     if !is_first && let Some(decision) = revive(turn, old) {
         return decision;
     }
@@ -48,6 +52,7 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
         seems_untold: new.is_asleep && has_accepting_workers,
         has_accepting_workers,
         is_idle: new.is_asleep && new.children.is_empty(),
+        defects: intent.defects,
     };
     match ladder::next(memory.master, who, turn.now_ms) {
         Rung::Send(how, master) => {
@@ -58,7 +63,7 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
             new_workers.dedup();
             let known = Some(new.master.identity.clone());
             let memory = Memory { master, new_workers, new: known, is_new_told: true, ..memory.clone() };
-            retire(new, how, Some(old), memory)
+            retire(turn, new, how, Some(old), memory)
         }
         Rung::Wait(until_ms) => {
             turn.wait(until_ms.min(look_again(turn)), Waiting::NewMasterEnd(1 + new.children.len()))
@@ -76,13 +81,13 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     }
     let stuck = |state| turn.finish(Outcome::Stuck(state));
     let is_changing = |child: &super::Process| matches!(child.title, Title::Master | Title::Other);
-    if old.children.iter().any(is_changing) {
+    if old.children.iter().any(is_changing) && !turn.has(Defect::ForgetsTheUnborn) {
         let patience = turn.patience(Missing::NewMaster, RETIRE_DRAIN_MS, Waiting::NewMaster);
         return patience.unwrap_or_else(|| stuck(StuckState::NewGenerationStays));
     }
     let is_named = seen.pid_file == PidFile::Pid(old.master.identity.pid);
     let is_clean = matches!(seen.oldbin, PidFile::Absent) || seen.oldbin == intent.plan.oldbin_before;
-    if !is_named || !is_clean {
+    if (!is_named || !is_clean) && !turn.has(Defect::LeavesThePidFileRenamed) {
         let is_stray = seen.pid_file == PidFile::Absent
             && seen.oldbin == PidFile::Pid(old.master.identity.pid)
             && old.is_asleep;
@@ -103,7 +108,8 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
 
 /// Orphans go once the old workers are there to take over; if these never come, the orphans stay.
 fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
-    if may_be_told_until(turn, old).is_some() || !is_enough(turn, old, serving(turn, old)) {
+    let is_revived = may_be_told_until(turn, old).is_none() && is_enough(turn, old, serving(turn, old));
+    if !is_revived && !turn.has(Defect::TellsOrphansFirst) {
         return None;
     }
     end_orphans(turn, old, StuckState::NewGenerationStays)
@@ -122,20 +128,24 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let serving = serving(turn, old);
     if is_enough(turn, old, serving) {
         // Workers that are there and long overdue with their sockets are as good as they will get.
-        let is_served = memory.winched_ms.is_none() || old.accepts_everywhere();
+        let is_served = memory.winched_ms.is_none()
+            || old.accepts_everywhere()
+            || turn.has(Defect::RetiresBeforeTheyAccept);
         return if is_served {
             None
         } else {
             turn.patience(Missing::OldWorkers, REVIVE_MS_MAX, Waiting::OldWorkersBack)
         };
     }
-    if memory.winched_ms.is_some() {
+    if memory.winched_ms.is_some() && !turn.has(Defect::ForgetsTheHup) {
+        let is_calm = old.is_asleep || turn.has(Defect::HupsABusyMaster);
         // With the new master gone, nginx restarts its workers in the very wake-up that reaps it.
-        let again_ms = memory.hupped_ms.map_or(0, |at| at.saturating_add(TITLE_MS_MAX));
-        if serving == 0 && old.is_asleep && turn.now_ms < again_ms {
+        let last_ms = memory.hupped_ms.filter(|_| !turn.has(Defect::RepeatsHupAtOnce));
+        let again_ms = last_ms.map_or(0, |at| at.saturating_add(TITLE_MS_MAX));
+        if serving == 0 && is_calm && turn.now_ms < again_ms {
             return Some(turn.wait(again_ms, Waiting::OldWorkersBack));
         }
-        if serving == 0 && old.is_asleep && memory.hups < TRIES_MAX {
+        if serving == 0 && is_calm && memory.hups < TRIES_MAX {
             return Some(hup(turn, old));
         }
     }
@@ -154,7 +164,7 @@ fn hup(turn: &Turn<'_>, old: &Generation) -> Decision {
     let memory = turn.memory;
     let hups = memory.hups.saturating_add(1);
     let hupped = Memory { hupped_ms: Some(turn.now_ms), hups, missing: None, ..memory.clone() };
-    retire(old, Signal::Hup, turn.seen.new.as_ref(), hupped)
+    retire(turn, old, Signal::Hup, turn.seen.new.as_ref(), hupped)
 }
 
 /// Twice as many workers as before serve if the new master died while HUP was on its way, so that nginx has
@@ -165,19 +175,19 @@ fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
         0 => intent.plan.old_workers,
         counted => counted,
     };
-    // One that drains and was not told by WINCH was told by another hand, and is forked again, or by our reload.
+    // One that drains and was not told by WINCH was told by another hand, and is forked again, or by a reload. Before
+    // WINCH that is everyone who drains.
     let is_told = |worker: &&super::Process| {
         let before = memory.old_workers.iter().chain(&memory.old_draining);
-        !before.clone().any(|known| known.is_same_process(&worker.identity))
+        memory.winched_ms.is_none() || !before.clone().any(|known| known.is_same_process(&worker.identity))
     };
-    if memory.hups > 0
-        && old.draining().any(|worker| is_told(&worker))
+    if old.draining().any(|worker| is_told(&worker))
         && let Some(decision) = turn.patience(Missing::FewerWorkers, RETIRE_DRAIN_MS, Waiting::OldWorkersStop)
     {
         return Some(decision);
     }
     let is_crowded = old.workers().count() > usize::from(before.max(intent.plan.new_workers));
-    if !is_crowded || memory.hups >= 2 * TRIES_MAX || intent.defects.leaves_doubled_workers {
+    if !is_crowded || memory.hups >= 2 * TRIES_MAX || turn.has(Defect::LeavesDoubledWorkers) {
         return None;
     }
     let patience = turn.patience(Missing::FewerWorkers, TITLE_MS_MAX, Waiting::OldWorkersStop);
@@ -190,7 +200,8 @@ fn may_be_told_until(turn: &Turn<'_>, old: &Generation) -> Option<u64> {
     let memory = turn.memory;
     let until_ms = memory.winched_ms?.saturating_add(TITLE_MS_MAX);
     let may_be_told = |worker| memory.hups == 0 || is_from_before(memory, worker);
-    (turn.now_ms < until_ms && old.workers().any(may_be_told)).then_some(until_ms)
+    let is_early = turn.now_ms < until_ms && !turn.has(Defect::HupsIntoTheWinch);
+    (is_early && old.workers().any(may_be_told)).then_some(until_ms)
 }
 
 /// How many old workers serve. After WINCH those from before count only if one of them has not heard of it
@@ -234,8 +245,10 @@ fn without_old(turn: &Turn<'_>) -> Decision {
         && new.master.identity.exe == Some(intent.plan.new_file)
         && new.workers().count() >= usize::from(intent.plan.new_workers)
         && seen.pid_file == PidFile::Pid(new.master.identity.pid)
-        && new.is_asleep;
-    let is_going = memory.is_new_told && new.draining().next().is_some();
+        && new.is_asleep
+        || turn.has(Defect::CommitsToTheUnfit);
+    let is_new_told = memory.is_new_told && !turn.has(Defect::ForgetsItsOwnQuit);
+    let is_going = is_new_told && new.draining().next().is_some();
     let note = |doubted_ms| Decision::Act(Action::Note, Memory { doubted_ms, ..memory.clone() });
     if !is_fit || is_going {
         if memory.doubted_ms.is_some() {
@@ -247,7 +260,7 @@ fn without_old(turn: &Turn<'_>) -> Decision {
     // What was announced need not have been sent. If it was, a master that sleeps has read it, and its workers say
     // soon that they were told.
     match memory.doubted_ms.map(|since_ms| since_ms.saturating_add(TITLE_MS_MAX)) {
-        None if memory.is_new_told => return note(Some(turn.now_ms)),
+        None if is_new_told => return note(Some(turn.now_ms)),
         Some(heard_ms) if turn.now_ms < heard_ms => return turn.wait(heard_ms, Waiting::NewWorkers),
         None | Some(_) => {}
     }

@@ -1,13 +1,14 @@
 //! From WINCH to the end of the old master: drain, soak, hold, the commit point, and what must be true
 //! behind it.
 
+use super::checks::{ended, unanswered};
 use super::decide::Turn;
 use super::forward::{identities, look_again, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    Action, Decision, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, PROBE_PATIENCE_MS, Phase, PidFile,
-    Probes, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Side, Signal,
-    StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    ASK_AGAIN_MS, Action, Decision, Defect, Depth, Generation, Goal, Memory, Outcome, PID_FILE_MS_MAX, Phase,
+    PidFile, Process, REVIVE_MS_MAX, Reason, Retire, Retirement, STOP_ACCEPTING_MS_MAX, Side, Signal,
+    StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting, watch,
 };
 
 /// WINCH was announced: wait until no old worker accepts, and ask the probes.
@@ -17,18 +18,22 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         return turn.turn_back(reason);
     }
     let Some(old) = &seen.old else { return commit_happened(turn) };
-    if old.workers().next().is_some() {
-        if turn.is_over(STOP_ACCEPTING_MS_MAX) {
+    let has_begun = turn.has(Defect::SoaksBesideOldWorkers) && old.draining().next().is_some();
+    if old.workers().next().is_some() && !has_begun {
+        if turn.is_over(STOP_ACCEPTING_MS_MAX) && !turn.has(Defect::ForgetsTheStopDeadline) {
             return turn.turn_back(Reason::OldWorkersKeepAccepting);
         }
         let again_ms = TITLE_MS_MAX * u64::from(memory.tries + 1);
-        if old.is_asleep && turn.is_over(again_ms) && memory.tries < TRIES_MAX {
-            return retire(old, Signal::Winch, seen.new.as_ref(), memory.tried());
+        let may_be_lost = old.is_asleep && turn.is_over(again_ms) && !turn.has(Defect::WinchesOnce);
+        if may_be_lost && memory.tries < TRIES_MAX {
+            // Whoever looks for its effect must give it the time that the first one had.
+            let memory = Memory { winched_ms: Some(turn.now_ms), ..memory.tried() };
+            return retire(turn, old, Signal::Winch, seen.new.as_ref(), memory);
         }
         let next_ms = if turn.is_over(again_ms) { STOP_ACCEPTING_MS_MAX } else { again_ms };
         return turn.wait(turn.after(next_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
     }
-    match unanswered(turn) {
+    match unanswered(turn, Depth::Thorough) {
         Some(decision) => decision,
         None if intent.plan.options.soak_ms == 0 => soaked(turn, old, memory),
         None => Decision::Act(Action::Note, memory.enter(Phase::Soaking, turn.now_ms)),
@@ -42,10 +47,15 @@ pub(super) fn soak(turn: &Turn<'_>) -> Decision {
     }
     let Some(old) = &turn.seen.old else { return commit_happened(turn) };
     let soak_ms = turn.intent.plan.options.soak_ms;
-    if !turn.is_over(soak_ms) && turn.intent.goal != Goal::Commit {
-        return turn.wait(turn.after(soak_ms), Waiting::Soak);
+    let is_over = turn.is_over(soak_ms) || turn.has(Defect::ForgetsTheSoak);
+    if !is_over && turn.intent.goal != Goal::Commit {
+        let until_ms = turn.after(soak_ms);
+        let is_asked = turn.intent.plan.can_ask(Depth::Brief);
+        let next_ms =
+            if is_asked { turn.now_ms.saturating_add(ASK_AGAIN_MS).min(until_ms) } else { until_ms };
+        return unanswered(turn, Depth::Brief).unwrap_or_else(|| turn.wait(next_ms, Waiting::Soak));
     }
-    unanswered(turn).unwrap_or_else(|| soaked(turn, old, turn.memory))
+    unanswered(turn, Depth::Thorough).unwrap_or_else(|| soaked(turn, old, turn.memory))
 }
 
 /// The soak is over and the operator decides.
@@ -54,7 +64,7 @@ pub(super) fn hold(turn: &Turn<'_>) -> Decision {
         return turn.turn_back(reason);
     }
     let Some(old) = &turn.seen.old else { return commit_happened(turn) };
-    if let Some(decision) = unanswered(turn) {
+    if let Some(decision) = unanswered(turn, Depth::Thorough) {
         return decision;
     }
     match turn.intent.goal {
@@ -66,7 +76,8 @@ pub(super) fn hold(turn: &Turn<'_>) -> Decision {
 /// Beyond the soak: wait for requests in flight, hold, or pass the commit point.
 fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
     let options = &turn.intent.plan.options;
-    if options.is_held && turn.intent.goal != Goal::Commit {
+    let is_held = options.is_held && !turn.has(Defect::ForgetsTheHold);
+    if is_held && turn.intent.goal != Goal::Commit {
         let held = memory.enter(Phase::Held, turn.now_ms);
         return Decision::Finished(Outcome::Held, held);
     }
@@ -79,7 +90,7 @@ fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
         return turn.wait(until_ms, Waiting::OldWorkersDrain(draining));
     }
     // What is on its way to either of them may change what was seen.
-    if !old.is_asleep {
+    if !old.is_asleep && !turn.has(Defect::QuitsABusyMaster) {
         return turn.wait(look_again(turn), Waiting::OldMasterAsleep);
     }
     if turn.seen.new.as_ref().is_some_and(|new| !new.is_asleep) {
@@ -87,19 +98,19 @@ fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
     }
     let told = Retirement { how: Retire::Quit, since_ms: turn.now_ms, is_repeated: false };
     let memory = Memory { master: told, ..memory.enter(Phase::Committing, turn.now_ms) };
-    retire(old, Signal::Quit, turn.seen.new.as_ref(), memory)
+    retire(turn, old, Signal::Quit, turn.seen.new.as_ref(), memory)
 }
 
 /// The commit point is passed: the old master goes, and one generation must be left.
 pub(super) fn finish(turn: &Turn<'_>) -> Decision {
     let Turn { intent, memory, seen, .. } = *turn;
     if let Some(old) = &seen.old {
-        if seen.new.is_none() && !intent.defects.quits_without_looking {
+        if seen.new.is_none() && !turn.has(Defect::QuitsWithoutLooking) {
             return without_new(turn, old);
         }
-        return end_old(turn, old);
+        return leave(turn, old).unwrap_or_else(|| end_old(turn, old));
     }
-    if intent.defects.quits_without_looking {
+    if turn.has(Defect::QuitsWithoutLooking) {
         return turn.finish(Outcome::Upgraded);
     }
     let Some(new) = &seen.new else {
@@ -110,13 +121,14 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
         let alone = Memory { since_ms: turn.now_ms, master: Retirement::NONE, ..memory.clone() };
         return Decision::Act(Action::Note, alone);
     }
-    if turn.is_put_back() {
+    if turn.is_put_back() && !turn.has(Defect::LeavesTheOldFile) {
         if memory.tries < 2 * TRIES_MAX {
             return Decision::Act(Action::Replace(Side::New), memory.tried());
         }
         return turn.finish(Outcome::Stuck(StuckState::NewFileNotInstalled));
     }
-    if seen.oldbin == PidFile::Pid(intent.plan.old.pid) && memory.tries < TRIES_MAX {
+    let is_left = seen.oldbin == PidFile::Pid(intent.plan.old.pid) && !turn.has(Defect::LeavesTheOldbinFile);
+    if is_left && memory.tries < TRIES_MAX {
         return Decision::Act(Action::RemoveOldbin, memory.tried());
     }
     if seen.pid_file != PidFile::Pid(new.master.identity.pid) {
@@ -131,7 +143,7 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
         }
         return turn.wait(turn.after(REVIVE_MS_MAX), Waiting::NewWorkers);
     }
-    end_orphans(turn, new, StuckState::OldMasterStays).unwrap_or_else(|| turn.finish(Outcome::Upgraded))
+    end_orphans(turn, new, StuckState::OldMasterStays).unwrap_or_else(|| watch::reached(turn))
 }
 
 /// The new master died beyond the commit point. A master that was told to quit starts no workers, or tells those
@@ -142,7 +154,8 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     let is_new =
         |child: &Process| memory.new.as_ref().is_some_and(|new| new.is_same_process(&child.identity));
     let heard_ms = memory.master.since_ms.saturating_add(TITLE_MS_MAX);
-    if turn.now_ms < heard_ms || !old.is_asleep || old.children.iter().any(is_new) {
+    let may_hear = turn.now_ms < heard_ms && !turn.has(Defect::JudgesQuitAtOnce);
+    if may_hear || !old.is_asleep || old.children.iter().any(is_new) {
         return turn.wait(look_again(turn), Waiting::OldMasterEnd);
     }
     if old.workers().next().is_some() {
@@ -151,10 +164,44 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
     turn.finish(Outcome::Stuck(StuckState::NewMasterDiedAfterCommit))
 }
 
+/// The old master waits for connections longer than the operator wants to wait, who would not have them cut: it is left
+/// to them, if the new generation is what it should be.
+fn leave(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
+    let Turn { intent, memory, seen, .. } = *turn;
+    let options = &intent.plan.options;
+    let began_ms = memory.winched_ms.unwrap_or(memory.since_ms);
+    let is_late = options.drain_within_ms.is_some_and(|ms| turn.now_ms >= began_ms.saturating_add(ms));
+    let is_draining = old.draining().next().is_some() && old.workers().next().is_none();
+    let is_fit = |new: &Generation| {
+        new.is_asleep
+            && new.workers().count() >= usize::from(intent.plan.new_workers)
+            && seen.pid_file == PidFile::Pid(new.master.identity.pid)
+    };
+    let may_leave = options.leaves_drain && is_late && is_draining && seen.new.as_ref().is_some_and(is_fit);
+    if !may_leave || !old.is_asleep {
+        return None;
+    }
+    // QUIT may have been announced and never sent, and nobody would look any more. It does no harm twice.
+    if !memory.master.is_repeated && !turn.has(Defect::LeavesTheUntold) {
+        let told = Retirement { how: Retire::Quit, since_ms: turn.now_ms, is_repeated: true };
+        return Some(retire(
+            turn,
+            old,
+            Signal::Quit,
+            seen.new.as_ref(),
+            Memory { master: told, ..memory.clone() },
+        ));
+    }
+    Some(watch::reached(turn))
+}
+
 /// The old master was told to quit; with a drain limit, or with nobody left who drains, it is told to hurry.
 fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
     let memory = turn.memory;
-    let drain_ms = turn.intent.plan.options.drain_within_ms.map_or(u64::MAX, |within_ms| {
+    let options = &turn.intent.plan.options;
+    let is_cut = !options.leaves_drain || turn.has(Defect::CutsWhatIsToBeLeft);
+    let limit_ms = options.drain_within_ms.filter(|_| is_cut);
+    let drain_ms = limit_ms.map_or(u64::MAX, |within_ms| {
         let end_ms = memory.winched_ms.unwrap_or(memory.since_ms).saturating_add(within_ms);
         end_ms.saturating_sub(memory.master.since_ms)
     });
@@ -166,10 +213,11 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
         seems_untold,
         has_accepting_workers: false,
         is_idle: seems_untold,
+        defects: turn.intent.defects,
     };
     match ladder::next(memory.master, who, turn.now_ms) {
         Rung::Send(how, master) => {
-            retire(old, how, turn.seen.new.as_ref(), Memory { master, ..memory.clone() })
+            retire(turn, old, how, turn.seen.new.as_ref(), Memory { master, ..memory.clone() })
         }
         Rung::Wait(until_ms) => turn.wait(until_ms.min(look_again(turn)), Waiting::OldMasterEnd),
         Rung::GiveUp => turn.finish(Outcome::Stuck(StuckState::OldMasterStays)),
@@ -180,10 +228,12 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
 pub(super) fn end_orphans(turn: &Turn<'_>, serving: &Generation, stuck: StuckState) -> Option<Decision> {
     let Turn { intent, memory, seen, .. } = *turn;
     let orphans = || seen.orphans.iter().filter(|orphan| orphan.title != Title::Other);
-    if orphans().next().is_none() || intent.defects.ignores_orphans {
+    if orphans().next().is_none() || turn.has(Defect::IgnoresOrphans) {
         return None;
     }
-    let (untitled, workers): (Vec<_>, Vec<_>) = orphans().partition(|orphan| orphan.title == Title::Master);
+    let is_untitled =
+        |orphan: &&Process| orphan.title == Title::Master && !turn.has(Defect::MistakesAForkForAnOrphan);
+    let (untitled, workers): (Vec<_>, Vec<_>) = orphans().partition(is_untitled);
     if !untitled.is_empty() {
         // Forked right before its master's end: it shows the title of a worker soon, or is none.
         let until_ms = memory.doubted_ms.map(|at| at.saturating_add(TITLE_MS_MAX));
@@ -201,8 +251,14 @@ pub(super) fn end_orphans(turn: &Turn<'_>, serving: &Generation, stuck: StuckSta
     }
     let drain_ms = intent.plan.options.drain_within_ms.unwrap_or(super::RETIRE_DRAIN_MS);
     let seems_untold = workers.iter().any(|orphan| orphan.title == Title::Worker);
-    let who =
-        Climber { drain_ms, is_loading: false, seems_untold, has_accepting_workers: false, is_idle: false };
+    let who = Climber {
+        drain_ms,
+        is_loading: false,
+        seems_untold,
+        has_accepting_workers: false,
+        is_idle: false,
+        defects: intent.defects,
+    };
     Some(match ladder::next(memory.orphans, who, turn.now_ms) {
         Rung::Send(signal, orphans) => {
             let processes = identities(workers.iter().copied());
@@ -223,7 +279,7 @@ fn commit_happened(turn: &Turn<'_>) -> Decision {
 /// Before the commit point: is the new generation the one that was ready, and does anybody want to stop?
 fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     let Turn { intent, memory, seen, .. } = *turn;
-    if seen.is_interrupted {
+    if turn.is_interrupted() {
         return Err(Reason::Interrupted);
     }
     if intent.goal == Goal::Back {
@@ -232,45 +288,18 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     if turn.is_put_back() {
         return Err(Reason::Changed("the old binary is at its path again".to_owned()));
     }
+    if turn.has(Defect::CommitsToTheDead) {
+        return Ok(());
+    }
     let Some(new) = &seen.new else { return Err(Reason::NewMasterDied) };
     let is_new = memory.new.as_ref().is_some_and(|known| known.is_same_process(&new.master.identity));
     if !is_new {
         return Err(Reason::NewMasterDied);
     }
-    let is_alive = |known: &super::Identity| {
-        let is_it = |worker: &Process| worker.identity.is_same_process(known);
-        new.workers().any(is_it)
-    };
     // A held upgrade may be reloaded meanwhile; its workers need not be those that were ready.
-    if memory.phase != Phase::Held && !memory.new_workers.iter().all(is_alive) {
+    let ended = if memory.phase == Phase::Held { 0 } else { ended(turn) };
+    if ended > 0 && memory.failures.saturating_add(ended) > intent.plan.options.forgiven {
         return Err(Reason::NewWorkerDied);
     }
     Ok(())
-}
-
-/// Asks for the workers, the sockets and the probes, with a little patience. `None`: the new generation has
-/// its workers, accepts everywhere and answers.
-///
-/// One look at the sockets proves no loss: to balance its load, a worker now and then takes its listener
-/// out of the epoll set and puts it back (`ngx_reorder_accept_events`, nginx 1.21.6).
-fn unanswered(turn: &Turn<'_>) -> Option<Decision> {
-    let Turn { intent, memory, seen, now_ms } = *turn;
-    let options = &intent.plan.options;
-    let lost = seen.new.as_ref().and_then(|new| new.unserved.as_ref()).map_or(0, Vec::len);
-    let workers = seen.new.as_ref().map_or(0, |new| new.workers().count());
-    let (why, reason) = match &seen.probes {
-        _ if workers < usize::from(intent.plan.new_workers) => (Waiting::NewWorkers, Reason::NewWorkerDied),
-        _ if lost > 0 && !options.may_drop_listeners => (Waiting::NewWorkers, Reason::ListenerLost(lost)),
-        Probes::Unasked if !options.probes.is_empty() => return Some(Decision::Probe),
-        Probes::Failed(how) => (Waiting::Probe, Reason::ProbeFailed(how.clone())),
-        Probes::Unasked | Probes::Passed => {
-            let calm = Memory { doubted_ms: None, ..memory.clone() };
-            return memory.doubted_ms.map(|_| Decision::Act(Action::Note, calm));
-        }
-    };
-    Some(match memory.doubted_ms {
-        None => Decision::Act(Action::Note, Memory { doubted_ms: Some(now_ms), ..memory.clone() }),
-        Some(at) if now_ms >= at.saturating_add(PROBE_PATIENCE_MS) => turn.turn_back(reason),
-        Some(at) => turn.wait(at.saturating_add(PROBE_PATIENCE_MS), why),
-    })
 }

@@ -26,11 +26,29 @@ pub const TITLE_MS_MAX: u64 = 1_000;
 /// How long old workers may go on accepting after WINCH, repeated WINCHes included.
 pub const STOP_ACCEPTING_MS_MAX: u64 = 10_000;
 
-/// How long a failing probe, or a listening socket that nobody accepts from, is looked at again once the new
-/// generation serves alone.
+/// How long a worker that is missing, or a listening socket that nobody accepts from, is looked at again once the
+/// new generation serves alone.
 ///
-/// Clients see what the probe sees, so this is short: one retry after a dropped packet, not a repair.
-pub const PROBE_PATIENCE_MS: u64 = 2_000;
+/// Clients see it too, so this is short: the time of a fork, not of a repair.
+pub const DOUBT_MS_MAX: u64 = 2_000;
+
+/// How often the new generation is asked, and how long after a failure it is asked again.
+///
+/// Clients see what a probe sees, so this is short: one retry after a dropped packet, not a repair.
+pub const ASK_AGAIN_MS: u64 = 1_000;
+
+/// How many times as long as with the old binary a probe may take, unless the operator says otherwise.
+///
+/// A new binary starts with cold caches, so its first answers are slow; ten times is no cold cache any more.
+pub const SLOWER_MAX: u32 = 10;
+
+/// The watch behind the commit point is so many times shorter than the soak, unless the operator says otherwise: who
+/// trusts a short soak wants to go home.
+pub const WATCH_PARTS: u64 = 10;
+
+/// A probe that takes this much longer than before is not slow yet, however short it was: two busy cores can hold
+/// any answer for so long.
+pub const SLOWER_MS_MIN: u64 = 100;
 
 /// How long the old master may take to bring its workers back after HUP: a few forks.
 pub const REVIVE_MS_MAX: u64 = 5_000;

@@ -1,8 +1,10 @@
 //! The decision: one exhaustive match over the phases.
 
 use super::{
-    Action, Decision, Intent, Memory, Missing, Observation, Outcome, Phase, Reason, Waiting, back, commit,
+    Action, Decision, Defect, Intent, Memory, Missing, Observation, Outcome, Phase, Reason, Waiting, back,
+    commit,
     forward::{self, look_again},
+    watch,
 };
 
 /// What comes next.
@@ -20,6 +22,7 @@ pub fn decide(intent: &Intent, memory: &Memory, seen: &Observation, now_ms: u64)
         Phase::Soaking => commit::soak(&turn),
         Phase::Held => commit::hold(&turn),
         Phase::Committing => commit::finish(&turn),
+        Phase::Watching => watch::watch(&turn),
         Phase::Back => back::back(&turn),
         Phase::Finished(outcome) => Decision::Finished(outcome, memory.clone()),
     }
@@ -40,7 +43,7 @@ pub struct Looks {
 #[must_use]
 pub fn looks(memory: &Memory) -> Looks {
     let (audits_old, audits_new, finds_orphans) = match memory.phase {
-        Phase::Planned | Phase::Installing | Phase::Finished(_) => (false, false, false),
+        Phase::Planned | Phase::Installing | Phase::Watching | Phase::Finished(_) => (false, false, false),
         Phase::Changing | Phase::Draining | Phase::Soaking | Phase::Held => (false, true, false),
         Phase::Committing => (false, false, true),
         Phase::Back => (memory.winched_ms.is_some(), false, true),
@@ -60,7 +63,7 @@ pub fn failed(memory: &Memory, what: &str, error: &str, now_ms: u64) -> Memory {
         Phase::Installing | Phase::Changing | Phase::Draining | Phase::Soaking | Phase::Held => {
             memory.turn_back(reason(), now_ms)
         }
-        Phase::Committing | Phase::Back => memory.tried(),
+        Phase::Committing | Phase::Watching | Phase::Back => memory.tried(),
         Phase::Finished(_) => memory.clone(),
     }
 }
@@ -74,6 +77,16 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// True if that is deliberately wrong.
+    pub(super) fn has(&self, defect: Defect) -> bool {
+        self.intent.defects.has(defect)
+    }
+
+    /// True if the operator has asked to stop.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.seen.is_interrupted && !self.has(Defect::IgnoresTheInterrupt)
+    }
+
     /// Milliseconds after the phase's begin.
     pub(super) fn after(&self, duration_ms: u64) -> u64 {
         self.memory.since_ms.saturating_add(duration_ms)

@@ -1,10 +1,12 @@
 //! Forward, up to the first step that clients could notice: the new file, USR2, and the wait for workers
 //! of the new generation that accept.
 
+use super::checks::too_much;
 use super::decide::Turn;
 use super::{
-    ASLEEP_MS_MAX, Action, Decision, Generation, Goal, Identity, LOOK_AGAIN_MS, Memory, Missing, Outcome,
-    Phase, PidFile, Probes, Process, Reason, Side, Signal, StuckState, TITLE_MS_MAX, Title, Waiting,
+    ASK_AGAIN_MS, ASLEEP_MS_MAX, Action, Answers, Decision, Defect, Depth, Generation, Goal, Identity,
+    LOOK_AGAIN_MS, Memory, Missing, Outcome, Phase, PidFile, Process, Reason, Side, Signal, StuckState,
+    TITLE_MS_MAX, Title, Waiting,
 };
 
 /// Nothing was touched: is the world still as the plan says?
@@ -27,13 +29,15 @@ pub(super) fn install(turn: &Turn<'_>) -> Decision {
     if let Err(reason) = unchanged(turn) {
         return turn.turn_back(reason);
     }
-    if turn.seen.binary != Some(turn.intent.plan.new_file) {
+    let is_installed =
+        turn.seen.binary == Some(turn.intent.plan.new_file) || turn.has(Defect::StartsWhateverIsThere);
+    if !is_installed {
         return Decision::Act(Action::Replace(Side::New), turn.memory.tried());
     }
     let Some(old) = &turn.seen.old else {
         return turn.turn_back(Reason::Changed("the master has gone".to_owned()));
     };
-    if !old.is_asleep {
+    if !old.is_asleep && !turn.has(Defect::ChangesABusyMaster) {
         if turn.is_over(ASLEEP_MS_MAX) {
             return turn.turn_back(Reason::OldMasterBusy);
         }
@@ -41,7 +45,7 @@ pub(super) fn install(turn: &Turn<'_>) -> Decision {
     }
     // Workers that a reload has told to go may not say so yet, and would be counted.
     let is_crowded = old.workers().count() > usize::from(turn.intent.plan.new_workers);
-    if is_crowded && !turn.is_over(TITLE_MS_MAX) {
+    if is_crowded && !turn.is_over(TITLE_MS_MAX) && !turn.has(Defect::CountsDepartingWorkers) {
         return turn.wait(turn.after(TITLE_MS_MAX), Waiting::OldWorkersStop);
     }
     let memory = Memory {
@@ -55,7 +59,7 @@ pub(super) fn install(turn: &Turn<'_>) -> Decision {
 /// USR2 was announced: wait for a generation that is fit to serve alone.
 pub(super) fn change(turn: &Turn<'_>) -> Decision {
     let Turn { intent, memory, seen, .. } = *turn;
-    if seen.is_interrupted {
+    if turn.is_interrupted() {
         return turn.turn_back(Reason::Interrupted);
     }
     if intent.goal == Goal::Back {
@@ -65,27 +69,33 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
     if turn.is_put_back() {
         return turn.turn_back(Reason::Changed("the old binary is at its path again".to_owned()));
     }
-    if intent.defects.quits_without_looking && seen.oldbin == PidFile::Pid(old.master.identity.pid) {
+    if turn.has(Defect::QuitsWithoutLooking) && seen.oldbin == PidFile::Pid(old.master.identity.pid) {
         return signal(&old.master.identity, Signal::Quit, memory.enter(Phase::Committing, turn.now_ms));
     }
     let Some(new) = &seen.new else { return not_started(turn, old) };
+    let has_wishes = !intent.plan.options.probes.is_empty() || !intent.plan.options.checks.is_empty();
     let missing = match unready(turn, new) {
         // Whatever it was told before, such as to reload, it does before WINCH, and not with it.
-        Ok(()) if !old.is_asleep => (Waiting::OldMasterAsleep, "the old master is busy".to_owned()),
-        Ok(()) => match &seen.probes {
-            Probes::Unasked if !intent.plan.options.probes.is_empty() => return Decision::Probe,
-            Probes::Unasked | Probes::Passed => {
+        Ok(()) if !old.is_asleep && !turn.has(Defect::WinchesABusyMaster) => {
+            (Waiting::OldMasterAsleep, "the old master is busy".to_owned())
+        }
+        Ok(()) => match &seen.answers {
+            None if has_wishes => return Decision::Ask(Depth::Brief),
+            Some(Answers { failed: Some(how), .. }) => (Waiting::Probe, how.clone()),
+            None | Some(_) => {
+                if let Some(reason) = seen.answers.as_ref().and_then(|answers| too_much(turn, answers)) {
+                    return turn.turn_back(reason);
+                }
                 let memory = Memory {
                     new: Some(new.master.identity.clone()),
                     new_workers: identities(new.workers()),
                     old_workers: identities(old.workers()),
                     old_draining: identities(old.draining()),
-                    winched_ms: Some(turn.now_ms),
+                    winched_ms: (!turn.has(Defect::ForgetsTheWinch)).then_some(turn.now_ms),
                     ..memory.enter(Phase::Draining, turn.now_ms)
                 };
-                return retire(old, Signal::Winch, Some(new), memory);
+                return retire(turn, old, Signal::Winch, Some(new), memory);
             }
-            Probes::Failed(how) => (Waiting::Probe, format!("probe: {how}")),
         },
         Err(Unready::Never(reason)) => return turn.turn_back(reason),
         Err(Unready::NotYet(why, missing)) => (why, missing),
@@ -113,18 +123,20 @@ fn unready(turn: &Turn<'_>, new: &Generation) -> Result<(), Unready> {
     if turn.seen.pid_file != PidFile::Pid(new.master.identity.pid) {
         return not_yet(Waiting::NewMaster, "the pid file does not name the new master");
     }
-    if turn.intent.defects.believes_the_pid_file {
+    if turn.has(Defect::BelievesThePidFile) {
         return Ok(());
     }
     if !new.is_asleep {
         return not_yet(Waiting::NewWorkers, "it is still starting workers");
     }
     let workers = new.workers().count();
-    if workers < usize::from(plan.new_workers) {
+    let wanted = if turn.has(Defect::AcceptsTheFirstWorker) { 1 } else { usize::from(plan.new_workers) };
+    if workers < wanted {
         let missing = format!("{workers} of {} workers run", plan.new_workers);
         return Err(Unready::NotYet(Waiting::NewWorkers, missing));
     }
-    if !plan.options.may_drop_listeners && !new.accepts_everywhere() {
+    let may_drop = plan.options.may_drop_listeners || turn.has(Defect::SkipsTheAudit);
+    if !may_drop && !new.accepts_everywhere() {
         let count = new.unserved.as_ref().map_or(0, Vec::len);
         let missing = format!("none of its workers accepts on {count} of the old listening sockets");
         return Err(Unready::NotYet(Waiting::NewWorkers, missing));
@@ -136,10 +148,12 @@ fn unready(turn: &Turn<'_>, new: &Generation) -> Result<(), Unready> {
 fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
     let is_changing = |child: &Process| matches!(child.title, Title::Master | Title::Other);
     let names_old = turn.seen.pid_file == PidFile::Pid(old.master.identity.pid);
-    if old.children.iter().any(is_changing) || !old.is_asleep || !names_old {
+    let is_over = turn.has(Defect::RepeatsUsr2AtOnce)
+        || !old.children.iter().any(is_changing) && old.is_asleep && names_old;
+    if !is_over {
         return not_ready(turn, Waiting::NewMaster, "it has not appeared".to_owned());
     }
-    if turn.memory.is_asked_again {
+    if turn.memory.is_asked_again || turn.has(Defect::SendsUsr2Once) {
         return turn.turn_back(Reason::NotStarted);
     }
     // It may never have been sent, if `oldbin` was killed then. A master that had just started may have set USR2's
@@ -151,7 +165,8 @@ fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
 /// The old master died by another hand. If the new one is fit, the upgrade has happened.
 fn without_old(turn: &Turn<'_>) -> Decision {
     let Some(new) = &turn.seen.new else { return no_master(turn) };
-    match unready(turn, new) {
+    let readiness = if turn.has(Defect::TakesOverUnready) { Ok(()) } else { unready(turn, new) };
+    match readiness {
         Ok(()) => {
             let memory = Memory {
                 new: Some(new.master.identity.clone()),
@@ -178,7 +193,7 @@ pub(super) fn no_master(turn: &Turn<'_>) -> Decision {
 /// die now, nobody could tell.
 fn not_ready(turn: &Turn<'_>, why: Waiting, missing: String) -> Decision {
     let after_ms = turn.intent.plan.options.ready_within_ms;
-    if turn.is_over(after_ms) {
+    if turn.is_over(after_ms) && !turn.has(Defect::ForgetsTheReadyDeadline) {
         return turn.turn_back(Reason::NotReady { after_ms, missing });
     }
     let new = turn.seen.new.as_ref().map(|new| &new.master.identity);
@@ -186,20 +201,25 @@ fn not_ready(turn: &Turn<'_>, why: Waiting, missing: String) -> Decision {
         let known = Memory { new: Some(new.clone()), ..turn.memory.clone() };
         return Decision::Act(Action::Note, known);
     }
-    turn.wait(turn.after(after_ms), why)
+    let until_ms = turn.after(after_ms);
+    let again_ms = if why == Waiting::Probe { turn.now_ms.saturating_add(ASK_AGAIN_MS) } else { until_ms };
+    turn.wait(again_ms.min(until_ms), why)
 }
 
 /// What must still be so before the first signal.
 fn unchanged(turn: &Turn<'_>) -> Result<(), Reason> {
     let changed = |what: &str| Err(Reason::Changed(what.to_owned()));
     let plan = &turn.intent.plan;
-    if turn.seen.is_interrupted {
+    if turn.is_interrupted() {
         return Err(Reason::Interrupted);
     }
     if turn.intent.goal == Goal::Back {
         return Err(Reason::Asked);
     }
     let Some(old) = &turn.seen.old else { return changed("the master has gone") };
+    if turn.has(Defect::TrustsPreflight) {
+        return Ok(());
+    }
     if turn.seen.pid_file != PidFile::Pid(old.master.identity.pid) {
         return changed("the pid file no longer names the master");
     }
@@ -222,6 +242,7 @@ pub(super) fn signal(process: &Identity, signal: Signal, memory: Memory) -> Deci
 
 /// A signal that takes a generation away, sent only while the master of the other one lives.
 pub(super) fn retire(
+    turn: &Turn<'_>,
     generation: &Generation,
     signal: Signal,
     other: Option<&Generation>,
@@ -229,6 +250,7 @@ pub(super) fn retire(
 ) -> Decision {
     let process = generation.master.identity.clone();
     let while_lives = other.map(|other| other.master.identity.clone());
+    let while_lives = while_lives.filter(|_| !turn.has(Defect::SendsUnconditionally));
     Decision::Act(Action::Signal { process, signal, while_lives }, memory)
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FileId, Identity, PidFile};
+use super::{Baseline, Defects, FileId, Identity, PidFile, READY_MS, SLOWER_MAX, WATCH_PARTS};
 
 /// What one run of `oldbin` wants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,6 +57,8 @@ pub struct Plan {
     pub listeners: Vec<u64>,
     /// What the oldbin file held before: absent, or a stale one's content.
     pub oldbin_before: PidFile,
+    /// What the running binary is like, to compare the new one with.
+    pub baseline: Baseline,
     /// What `-v` of the old binary tells.
     pub old_version: String,
     /// What `-v` of the new binary tells.
@@ -77,61 +79,44 @@ pub struct Options {
     pub ready_within_ms: u64,
     /// How long old workers may drain before their requests are cut; `None`: as long as they need.
     pub drain_within_ms: Option<u64>,
+    /// Old workers that drain longer are not cut: they are left behind, and told of.
+    pub leaves_drain: bool,
+    /// How long the new generation is watched behind the commit point.
+    pub watch_ms: u64,
     /// Requests that must succeed.
     pub probes: Vec<String>,
+    /// Commands that must succeed.
+    pub checks: Vec<String>,
+    /// A probe that takes so many times as long as it took the old binary has failed; 0: it may.
+    pub slower_max: u32,
+    /// How many failures of the new generation are forgiven before the commit point.
+    pub forgiven: u32,
     /// The new generation need not accept on every old listening socket.
     pub may_drop_listeners: bool,
     /// This upgrade is the way back after a finished one; it has no way back of its own.
     pub is_way_back: bool,
 }
 
-/// Single deliberate mistakes, each to be caught by the laboratory. `oldbin` has no way to set one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Hash)]
-pub struct Defects {
-    /// Sends QUIT to the old master as soon as the oldbin file is there, as upgrade scripts do.
-    pub quits_without_looking: bool,
-    /// Takes a new generation for ready as soon as the pid file names its master.
-    pub believes_the_pid_file: bool,
-    /// Leaves it at twice as many workers where nginx and HUP have both started them.
-    pub leaves_doubled_workers: bool,
-    /// Leaves the new file at the binary's path on the way back.
-    pub forgets_the_file: bool,
-    /// Retires the new master before the old workers are back.
-    pub retires_before_reviving: bool,
-    /// Leaves workers without a master alone.
-    pub ignores_orphans: bool,
-    /// Acts first and writes its journal afterwards.
-    pub announces_late: bool,
-}
+impl Options {
+    /// Nothing was chosen: no soak, nobody is asked, old workers may drain as long as they need.
+    pub const NONE: Self = Self {
+        soak_ms: 0,
+        is_held: false,
+        ready_within_ms: READY_MS,
+        drain_within_ms: None,
+        leaves_drain: false,
+        watch_ms: 0,
+        probes: Vec::new(),
+        checks: Vec::new(),
+        slower_max: 0,
+        forgiven: 0,
+        may_drop_listeners: false,
+        is_way_back: false,
+    };
 
-impl Defects {
-    /// The name of every defect.
-    pub const NAMES: [&str; 7] = [
-        "quits-without-looking",
-        "believes-the-pid-file",
-        "leaves-doubled-workers",
-        "forgets-the-file",
-        "retires-before-reviving",
-        "ignores-orphans",
-        "announces-late",
-    ];
-
-    /// The defects with these names; names that are none are passed over.
+    /// What `oldbin upgrade` chooses if nothing else is said, with this soak.
     #[must_use]
-    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut defects = Self::default();
-        for name in names {
-            match name {
-                "quits-without-looking" => defects.quits_without_looking = true,
-                "believes-the-pid-file" => defects.believes_the_pid_file = true,
-                "leaves-doubled-workers" => defects.leaves_doubled_workers = true,
-                "forgets-the-file" => defects.forgets_the_file = true,
-                "retires-before-reviving" => defects.retires_before_reviving = true,
-                "ignores-orphans" => defects.ignores_orphans = true,
-                "announces-late" => defects.announces_late = true,
-                _ => {}
-            }
-        }
-        defects
+    pub fn usual(soak_ms: u64) -> Self {
+        Self { soak_ms, watch_ms: soak_ms / WATCH_PARTS, slower_max: SLOWER_MAX, ..Self::NONE }
     }
 }

@@ -4,7 +4,8 @@
 //! TERM cuts no fresh connection.
 
 use super::{
-    IDLE_MASTER_MS_MAX, KILL_MS_MAX, LOADING_GRACE_MS, Retire, Retirement, Signal, TERM_MS_MAX, TITLE_MS_MAX,
+    Defect, Defects, IDLE_MASTER_MS_MAX, KILL_MS_MAX, LOADING_GRACE_MS, Retire, Retirement, Signal,
+    TERM_MS_MAX, TITLE_MS_MAX,
 };
 
 /// What the ladder says.
@@ -31,6 +32,8 @@ pub(super) struct Climber {
     pub(super) has_accepting_workers: bool,
     /// It is a master without workers: nothing is in flight.
     pub(super) is_idle: bool,
+    /// What is deliberately wrong with the ladder.
+    pub(super) defects: Defects,
 }
 
 /// The next rung.
@@ -38,11 +41,19 @@ pub(super) fn next(told: Retirement, who: Climber, now_ms: u64) -> Rung {
     let send = |how, signal| Rung::Send(signal, Retirement { how, since_ms: now_ms, is_repeated: false });
     let wait = |for_ms: u64| Rung::Wait(told.since_ms.saturating_add(for_ms));
     let is_over = |for_ms: u64| now_ms >= told.since_ms.saturating_add(for_ms);
-    let drain_ms = if who.is_idle { who.drain_ms.min(IDLE_MASTER_MS_MAX) } else { who.drain_ms };
-    let may_be_lost = who.seems_untold && who.has_accepting_workers;
+    let drain_ms = match who.is_idle {
+        _ if who.defects.has(Defect::HurriesTheDrain) => 0,
+        _ if who.defects.has(Defect::NeverEscalates) => u64::MAX,
+        true => who.drain_ms.min(IDLE_MASTER_MS_MAX),
+        false => who.drain_ms,
+    };
+    let may_be_repeated = who.seems_untold && !told.is_repeated && !who.defects.has(Defect::QuitsOnce);
+    let may_be_lost =
+        who.seems_untold && who.has_accepting_workers && !who.defects.has(Defect::SkipsTheLaddersWinch);
     // Long enough for an answer to the second QUIT, and before anybody is cut.
     let winch_ms = (2 * TITLE_MS_MAX).min(drain_ms / 2);
     match told.how {
+        Retire::No if who.defects.has(Defect::BeginsWithTerm) => send(Retire::Term, Signal::Term),
         Retire::No => send(Retire::Quit, Signal::Quit),
         Retire::Quit if who.is_loading && is_over(LOADING_GRACE_MS) => send(Retire::Kill, Signal::Kill),
         Retire::Quit if who.is_loading => wait(LOADING_GRACE_MS),
@@ -50,10 +61,10 @@ pub(super) fn next(told: Retirement, who: Climber, now_ms: u64) -> Rung {
             Rung::Send(Signal::Winch, Retirement { how: Retire::Winch, ..told })
         }
         Retire::Quit | Retire::Winch if is_over(drain_ms) => send(Retire::Term, Signal::Term),
-        Retire::Quit if who.seems_untold && !told.is_repeated && is_over(TITLE_MS_MAX) => {
+        Retire::Quit if may_be_repeated && is_over(TITLE_MS_MAX) => {
             Rung::Send(Signal::Quit, Retirement { is_repeated: true, ..told })
         }
-        Retire::Quit if who.seems_untold && !told.is_repeated => wait(TITLE_MS_MAX.min(drain_ms)),
+        Retire::Quit if may_be_repeated => wait(TITLE_MS_MAX.min(drain_ms)),
         Retire::Quit if may_be_lost => wait(winch_ms),
         Retire::Quit | Retire::Winch => wait(drain_ms),
         Retire::Term if is_over(TERM_MS_MAX) => send(Retire::Kill, Signal::Kill),

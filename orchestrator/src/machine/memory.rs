@@ -24,7 +24,7 @@ pub struct Memory {
     pub old_workers: Vec<Identity>,
     /// Old workers that drained already when WINCH was announced, for another reason.
     pub old_draining: Vec<Identity>,
-    /// When WINCH was first announced.
+    /// When WINCH was last announced.
     pub winched_ms: Option<u64>,
     /// When HUP was last announced.
     pub hupped_ms: Option<u64>,
@@ -36,9 +36,16 @@ pub struct Memory {
     pub is_new_told: bool,
     /// How far workers without a master were told to go.
     pub orphans: Retirement,
-    /// Since when the new generation has not answered a probe, or not accepted from a socket; or a process
+    /// Since when workers of the new generation are missing, or nobody of it accepts from a socket; or a process
     /// without a master has not told what it is.
     pub doubted_ms: Option<u64>,
+    /// When everything was last asked and in order; not on disk, as asking once more does no harm.
+    #[serde(skip)]
+    pub asked_ms: Option<u64>,
+    /// When something that was asked failed; `None` once it is in order again.
+    pub failed_ms: Option<u64>,
+    /// How many failures of the new generation were counted.
+    pub failures: u32,
     /// What is missing that should come by itself, and since when.
     pub missing: Option<(Missing, u64)>,
     /// True once USR2 was announced again, because nothing was seen to come of it.
@@ -82,6 +89,8 @@ pub enum Phase {
     Held,
     /// QUIT to the old master was announced: the commit point is passed.
     Committing,
+    /// The new generation is what it should be, and is watched for a while.
+    Watching,
     /// The way back.
     Back,
     /// Over.
@@ -140,6 +149,9 @@ impl Memory {
             is_new_told: false,
             orphans: Retirement::NONE,
             doubted_ms: None,
+            asked_ms: None,
+            failed_ms: None,
+            failures: 0,
             missing: None,
             is_asked_again: false,
             tries: 0,
@@ -171,6 +183,13 @@ impl Memory {
     pub fn again(&self, now_ms: u64) -> Self {
         let fresh = Self { hups: 0, orphans: Retirement::NONE, ..self.clone() };
         fresh.turn_back(self.abort.clone().unwrap_or(Reason::Asked), now_ms)
+    }
+
+    /// The same, for a run that goes on where another was killed: what that announced last may never have been sent, so
+    /// a second USR2 of its own has a second chance too.
+    #[must_use]
+    pub fn resumed(&self) -> Self {
+        Self { is_asked_again: false, ..self.clone() }
     }
 
     /// True if nothing is left to do.

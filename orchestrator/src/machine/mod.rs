@@ -20,23 +20,28 @@
 
 mod action;
 mod back;
+mod checks;
 mod commit;
 mod deadlines;
 mod decide;
+mod defects;
 mod forward;
 mod intent;
 mod ladder;
 mod memory;
 mod observation;
 mod outcome;
+mod watch;
 
 pub use action::{Action, Decision, Side, Signal, Waiting};
+pub use checks::{Answers, Baseline, Depth, LogMark};
 pub use deadlines::*;
 pub use decide::{Looks, decide, failed, looks};
-pub use intent::{Defects, Goal, Intent, Options, Plan};
+pub use defects::{Defect, Defects};
+pub use intent::{Goal, Intent, Options, Plan};
 pub use memory::{Memory, Missing, Phase, Retire, Retirement};
 pub use observation::{
-    FileId, Generation, Identity, Observation, PidFile, Probes, Process, Title, find_new_master,
+    FileId, Generation, Identity, Observation, PidFile, Process, Title, find_new_master,
     find_new_master_alone,
 };
 pub use outcome::{Outcome, Reason, StuckState};

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Memory, Plan};
+use super::{Answers, Memory, Plan};
 
 /// All that one look at the world saw.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,8 +23,8 @@ pub struct Observation {
     /// Workers without a master, of either generation; with a master's title: just forked, it seems; with
     /// another: a new binary that still loads, and whose old master is gone.
     pub orphans: Vec<Process>,
-    /// What the probes said, if they were asked for.
-    pub probes: Probes,
+    /// What was learned by asking; `None`: nobody was asked.
+    pub answers: Option<Answers>,
 }
 
 /// A file, by what it is and not by its name.
@@ -93,7 +93,8 @@ pub struct Generation {
     pub is_asleep: bool,
     /// Its children, looked at after `is_asleep`.
     pub children: Vec<Process>,
-    /// The plan's listeners that no worker of it has in its epoll set; `None`: not looked, or not allowed.
+    /// The plan's listeners, and those that its master has beyond them, that no worker of it has in its epoll set;
+    /// `None`: not looked, or not allowed.
     pub unserved: Option<Vec<u64>>,
 }
 
@@ -127,18 +128,6 @@ pub enum PidFile {
     Pid(u32),
     /// Anything else.
     Garbage,
-}
-
-/// What the probes said.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Probes {
-    /// Nobody asked them.
-    Unasked,
-    /// Every one was answered with 2xx or 3xx.
-    Passed,
-    /// One was not, and how.
-    Failed(String),
 }
 
 /// The new master: the one that was remembered, if it is still the old one's child or nobody's; or else the old one's child that executes another file than

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// The new binary serves alone.
     Upgraded,
+    /// The new binary serves alone; the old master has been told to quit and ends with its last connection.
+    Draining,
     /// The new binary serves; the old master is kept in reserve, without workers.
     Held,
     /// The old binary serves as before and is the file at its path.
@@ -24,6 +26,7 @@ impl Outcome {
     pub fn name(self) -> &'static str {
         match self {
             Self::Upgraded => "upgraded",
+            Self::Draining => "draining",
             Self::Held => "held",
             Self::RolledBack => "rolled-back",
             Self::Refused => "refused",
@@ -136,9 +139,16 @@ pub enum Reason {
         /// What was missing.
         missing: String,
     },
-    /// A probe failed.
-    #[error("a probe failed: {0}")]
-    ProbeFailed(String),
+    /// What was asked of the new generation failed, more often than is forgiven.
+    #[error("the new binary is not good enough: {last} (failure {failures}, {forgiven} forgiven)")]
+    NotGoodEnough {
+        /// The last failure.
+        last: String,
+        /// How many there were.
+        failures: u32,
+        /// How many were forgiven.
+        forgiven: u32,
+    },
     /// The new master died while it served.
     #[error("the new master died")]
     NewMasterDied,

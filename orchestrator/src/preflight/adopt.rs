@@ -13,13 +13,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{count_workers, permitted, program, promised_workers, run, stage};
+use super::{count_workers, permitted, program, promised_workers, run, stage, workers};
 use crate::discover::{Running, running};
 use crate::host::linux::{
     all, children, exe, file_at, has_master, listeners, look, now_us, oldbin_path, read_pid_file, stat, title,
 };
 use crate::machine::{
-    Identity, Memory, Options, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Title,
+    Baseline, Identity, Memory, Options, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Title,
 };
 use crate::refusal::Refusal;
 
@@ -170,6 +170,7 @@ impl Found {
             new_workers: promised.unwrap_or(workers).max(1),
             listeners: listeners(old.pid),
             oldbin_before: PidFile::Absent,
+            baseline: Baseline::default(),
             old_version,
             new_version,
             options: options.clone(),
@@ -202,10 +203,6 @@ fn orphans(master: &Process) -> Vec<Process> {
 
 /// How far two masters have come.
 fn of_two(memory: Memory, plan: &Plan, new: &Process, now_ms: u64) -> Memory {
-    let workers = |of: u32| -> Vec<Identity> {
-        let workers = children(of).into_iter().filter_map(look);
-        workers.filter(|child| child.title == Title::Worker).map(|worker| worker.identity).collect()
-    };
     let (old_workers, new_workers) = (workers(plan.old.pid), workers(new.identity.pid));
     let is_put_back = exe(new.identity.pid) != Some(plan.new_file) || file_at(&plan.binary) == plan.old.exe;
     let memory = Memory { old_workers: old_workers.clone(), new_workers, ..memory };

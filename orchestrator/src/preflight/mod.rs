@@ -7,18 +7,26 @@ use std::path::{Path, PathBuf};
 
 use crate::discover::{Running, directive};
 use crate::host::linux::{
-    Target, children, exe, file_at, listeners, look, oldbin_path, read_pid_file, stat, title,
+    children, file_at, in_real_folder, listeners, look, oldbin_path, read_pid_file, stat, title,
 };
-use crate::machine::{Options, PidFile, Plan, Title};
+use crate::machine::{Identity, Options, PidFile, Plan, Title};
 use crate::refusal::Refusal;
 
 mod adopt;
+mod attributes;
+mod baseline;
+mod predecessor;
+mod program;
 mod run;
 mod stage;
+mod swap;
 
 pub use adopt::{Adopted, adopt};
+pub use predecessor::{Predecessor, predecessor};
+pub use program::program;
 pub(crate) use run::version;
 pub use stage::{sweep, unstage};
+pub use swap::Swap;
 
 /// How long `-v` may take: it prints one line.
 const VERSION_MS_MAX: u64 = 10_000;
@@ -36,15 +44,28 @@ pub struct Request {
     pub binary: Option<PathBuf>,
     /// The operator's choices.
     pub options: Options,
+    /// No connection is made to the listening sockets to see who takes it.
+    pub is_quiet: bool,
     /// Only look.
     pub is_dry: bool,
+}
+
+/// What lies ready before the first signal.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The facts.
+    pub plan: Plan,
+    /// How the new binary will come to its path.
+    pub swap: Swap,
+    /// What the operator should know, though it stops nothing.
+    pub warnings: Vec<String>,
 }
 
 /// The facts of an upgrade of `running`, or why there can be none.
 ///
 /// # Errors
 /// A refusal; nothing was touched.
-pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<Plan, Refusal> {
+pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<Prepared, Refusal> {
     let master = &running.master.identity;
     permitted(master.pid)?;
     let oldbin_before = not_in_flight(running, pid_file)?;
@@ -59,13 +80,13 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
     let dump = run::test(&request.new, running)?;
     upgradable(running, &dump)?;
     follows(&dump, running, pid_file)?;
-    for url in &request.options.probes {
-        probe(url)?;
-    }
+    let listeners = listeners(master.pid);
+    let may_knock = !request.is_dry && !request.is_quiet;
+    let baseline = baseline::baseline(running, &dump, &listeners, &request.options, may_knock)?;
     let old_workers = count_workers(master.pid);
     let new_workers = promised_workers(&dump).unwrap_or(old_workers).max(1);
     let staged = stage::stage(master.pid, &binary, &request.new, request.is_dry)?;
-    Ok(Plan {
+    let plan = Plan {
         pid_file: pid_file.to_owned(),
         binary,
         old_link: staged.old_link,
@@ -76,12 +97,14 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
         old: master.clone(),
         old_workers,
         new_workers,
-        listeners: listeners(master.pid),
+        listeners,
         oldbin_before,
+        baseline,
         old_version,
         new_version,
         options: request.options.clone(),
-    })
+    };
+    Ok(Prepared { plan, swap: staged.swap, warnings: staged.warnings })
 }
 
 /// May this user signal the master?
@@ -136,34 +159,6 @@ fn upgradable(running: &Running, dump: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The file that USR2 executes.
-///
-/// # Errors
-/// [`Refusal::OtherProgram`].
-pub fn program(running: &Running, given: Option<&Path>) -> Result<PathBuf, Refusal> {
-    let program = &running.start.program;
-    let other = |why: String| Refusal::OtherProgram { program: program.clone(), why };
-    if !program.contains('/') {
-        return Err(other("which has no folder, and nginx does not search PATH".to_owned()));
-    }
-    let path = running.cwd.join(program);
-    let real = std::fs::canonicalize(&path).map_err(|error| other(format!("which is not there: {error}")))?;
-    if let Some(given) = given {
-        let given = std::fs::canonicalize(given)
-            .map_err(|error| Refusal::BadBinary { path: given.to_owned(), why: error.to_string() })?;
-        if given != real {
-            return Err(other(format!("not {}", given.display())));
-        }
-    }
-    let master = running.master.identity.pid;
-    let runs = std::fs::read_link(format!("/proc/{master}/exe")).unwrap_or_default();
-    let is_same = exe(master) == file_at(&real) || runs.parent() == real.parent();
-    if !is_same {
-        return Err(other(format!("but it runs {}", runs.display())));
-    }
-    Ok(real)
-}
-
 /// A file that can be executed and says that it is nginx.
 fn new_binary(path: &Path, cwd: &Path) -> Result<String, Refusal> {
     use std::os::unix::fs::PermissionsExt;
@@ -182,8 +177,7 @@ fn new_binary(path: &Path, cwd: &Path) -> Result<String, Refusal> {
 fn follows(dump: &str, running: &Running, pid_file: &Path) -> Result<(), Refusal> {
     let prefix = running.cwd.join(running.start.value("-p").unwrap_or_default());
     if let Some(configured) = directive(dump, "pid").map(|path| prefix.join(path)) {
-        let folder = configured.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
-        let real = folder.zip(configured.file_name()).map(|(folder, name)| folder.join(name));
+        let real = in_real_folder(&configured).ok();
         // Without -p a relative path hangs on a prefix that only the binary knows.
         let is_known = running.start.value("-p").is_some() || configured.is_absolute();
         if is_known && real.as_deref() != Some(pid_file) {
@@ -194,14 +188,10 @@ fn follows(dump: &str, running: &Running, pid_file: &Path) -> Result<(), Refusal
     Ok(())
 }
 
-/// The probe must pass now, or it could not tell the new binary's failure from its own.
-fn probe(url: &str) -> Result<(), Refusal> {
-    let bad = |why: String| Refusal::BadProbe { url: url.to_owned(), why };
-    match Target::parse(url).map_err(bad)?.get() {
-        Ok(status) if (200..400).contains(&status) => Ok(()),
-        Ok(status) => Err(bad(format!("the running nginx answers {status}"))),
-        Err(error) => Err(bad(format!("the running nginx does not answer: {error}"))),
-    }
+/// The workers that are not shutting down.
+fn workers(master: u32) -> Vec<Identity> {
+    let workers = children(master).into_iter().filter_map(look);
+    workers.filter(|child| child.title == Title::Worker).map(|worker| worker.identity).collect()
 }
 
 fn count_workers(master: u32) -> u16 {

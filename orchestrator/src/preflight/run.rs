@@ -1,23 +1,20 @@
 //! Runs the new binary to ask it something, as the old master would: same arguments, same folder, no
 //! environment.
 
-use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::process::Command;
 
 use super::{TEST_MS_MAX, VERSION_MS_MAX};
 use crate::discover::Running;
+use crate::host::linux::{Ran, run};
 use crate::refusal::Refusal;
 
 /// The version that a binary tells with `-v`; or why it is no nginx.
 pub(crate) fn version(binary: &Path, cwd: &Path) -> Result<String, String> {
     let mut command = Command::new(binary);
     command.arg("-v").current_dir(cwd);
-    let ran = run(command, VERSION_MS_MAX).map_err(|error| error.to_string())?;
+    let ran = run_bare(command, VERSION_MS_MAX).map_err(|error| error.to_string())?;
     let said = ran.stderr.lines().find_map(|line| line.strip_prefix("nginx version: "));
     match said {
         Some(name) => {
@@ -32,7 +29,7 @@ pub(super) fn test(binary: &Path, running: &Running) -> Result<String, Refusal> 
     let mut command = Command::new(binary);
     command.arg("-T").arg("-q").args(running.start.arguments()).current_dir(&running.cwd);
     let failed = |status: String, stderr: String| Refusal::ConfigTestFailed { status, stderr };
-    match run(command, TEST_MS_MAX) {
+    match run_bare(command, TEST_MS_MAX) {
         // With -g first: what it says is not in the dump.
         Ok(ran) if ran.status.success() => {
             Ok(running.start.value("-g").unwrap_or_default().to_owned() + "\n" + &ran.stdout)
@@ -42,35 +39,8 @@ pub(super) fn test(binary: &Path, running: &Running) -> Result<String, Refusal> 
     }
 }
 
-struct Ran {
-    status: ExitStatus,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs a command to its end, or ends it.
-fn run(mut command: Command, within_ms: u64) -> io::Result<Ran> {
-    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    command.env_clear().stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
-    command.envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
-    let mut child = command.spawn()?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
-    let handle = pidfd_open(pid, PidfdFlags::empty())?;
-    let seconds = i64::try_from(within_ms / 1_000).unwrap_or(i64::MAX);
-    let timeout = Timespec { tv_sec: seconds, tv_nsec: 0 };
-    let ended = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout));
-    if ended != Ok(1) {
-        child.kill()?;
-        child.wait()?;
-        return Err(io::Error::other(format!("no answer within {seconds} s")));
-    }
-    let status = child.wait()?;
-    Ok(Ran { status, stdout: text(&mut stdout)?, stderr: text(&mut stderr)? })
-}
-
-fn text(file: &mut File) -> io::Result<String> {
-    file.rewind()?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+/// As the old master executes it: no environment but `TZ`.
+fn run_bare(mut command: Command, within_ms: u64) -> io::Result<Ran> {
+    command.env_clear().envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
+    run(command, within_ms)
 }

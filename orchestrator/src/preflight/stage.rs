@@ -3,11 +3,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::attributes::carry_over;
+use super::swap::Swap;
 use crate::host::linux::{beside, exe, file_at, file_id, sync_folder};
 use crate::machine::{FileId, Plan};
 use crate::refusal::Refusal;
@@ -19,6 +22,9 @@ pub(super) struct Staged {
     pub(super) old_file: FileId,
     pub(super) new_link: PathBuf,
     pub(super) new_file: FileId,
+    /// How the new one will come to the path.
+    pub(super) swap: Swap,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Lays both binaries ready; `is_dry`: only says where they would be.
@@ -28,32 +34,69 @@ pub(super) fn stage(master: u32, binary: &Path, new: &Path, is_dry: bool) -> Res
         move |source| Refusal::Disk { path, source }
     };
     let running = PathBuf::from(format!("/proc/{master}/exe"));
-    let old_hash = hash(&running).map_err(disk(&running))?;
-    let old_link = beside(binary, &old_hash[..16]);
-    let new_link = beside(binary, "new");
     let before = file_at(binary).ok_or(Refusal::NoNginx)?;
+    let (back, swap) = (Swap::of(binary, &running), Swap::of(binary, new));
+    // A backup is named by what it holds, so it never takes the place of another one.
+    let old_hash = match &back {
+        Swap::File => hash(&running).map_err(disk(&running))?,
+        Swap::Link(target) => hexadecimal(Sha256::digest(target.as_os_str().as_bytes())),
+    };
+    let (old_link, new_link) = (beside(binary, &old_hash[..16]), beside(binary, "new"));
+    let mut warnings: Vec<_> = swap.warning().into_iter().collect();
     if is_dry {
-        return Ok(Staged { before, old_link, old_file: before, new_link, new_file: before });
+        return Ok(Staged { before, old_link, old_file: before, new_link, new_file: before, swap, warnings });
     }
-    // A backup is named by what it holds: one that is there already is the right one, or is damaged.
-    if hash(&old_link).is_ok_and(|found| found != old_hash) {
-        fs::remove_file(&old_link).map_err(disk(&old_link))?;
-    }
-    if !old_link.exists() {
-        let is_in_place = file_at(binary) == exe(master);
-        let linked =
-            if is_in_place { fs::hard_link(binary, &old_link) } else { Err(io::Error::other("replaced")) };
-        linked.or_else(|_| copy(&running, &old_link, binary)).map_err(disk(&old_link))?;
-    }
-    let _ = fs::remove_file(&new_link);
-    let is_installed = file_at(binary) != exe(master)
-        && hash(binary).map_err(disk(binary))? == hash(new).map_err(disk(new))?;
-    let linked =
-        if is_installed { fs::hard_link(binary, &new_link) } else { Err(io::Error::other("elsewhere")) };
-    linked.or_else(|_| copy(new, &new_link, binary)).map_err(disk(&new_link))?;
+    let laid = match &swap {
+        Swap::File => lay_file(master, new, &new_link, binary),
+        Swap::Link(target) => lay_link(target, &new_link, binary),
+    };
+    warnings.extend(laid.map_err(disk(&new_link))?);
+    let kept = match &back {
+        Swap::File => keep_file(&running, &old_link, binary, &old_hash),
+        Swap::Link(target) => lay_link(target, &old_link, binary),
+    };
+    warnings.extend(kept.inspect_err(|_| drop(fs::remove_file(&new_link))).map_err(disk(&old_link))?);
     sync_folder(binary).map_err(disk(binary))?;
     let id = |path: &Path| fs::metadata(path).map(|meta| file_id(&meta)).map_err(disk(path));
-    Ok(Staged { before, old_file: id(&old_link)?, new_file: id(&new_link)?, old_link, new_link })
+    let (old_file, new_file) = (id(&old_link)?, id(&new_link)?);
+    Ok(Staged { before, old_link, old_file, new_link, new_file, swap, warnings })
+}
+
+/// Keeps the running file by the name of its hash, and gives what to warn of. A file that has this name is the right one, or is damaged.
+fn keep_file(running: &Path, backup: &Path, binary: &Path, known: &str) -> io::Result<Vec<String>> {
+    if !backup.is_symlink() && hash(backup).is_ok_and(|found| found == known) {
+        return Ok(Vec::new());
+    }
+    let _ = fs::remove_file(backup);
+    let is_in_place = !binary.is_symlink() && file_at(binary) == file_at(running);
+    let linked = if is_in_place { fs::hard_link(binary, backup) } else { Err(io::Error::other("replaced")) };
+    linked.map(|()| Vec::new()).or_else(|_| copy(running, backup, binary))
+}
+
+/// Lays the new file ready, and gives what to warn of; if it is at the path already, it gets a second name.
+fn lay_file(master: u32, new: &Path, to: &Path, binary: &Path) -> io::Result<Vec<String>> {
+    let _ = fs::remove_file(to);
+    let is_installed = !binary.is_symlink() && file_at(binary) != exe(master) && hash(binary)? == hash(new)?;
+    let linked = if is_installed { fs::hard_link(binary, to) } else { Err(io::Error::other("elsewhere")) };
+    linked.map(|()| Vec::new()).or_else(|_| copy(new, to, binary))
+}
+
+/// Lays a symbolic link ready that says `target` and belongs to whom the one at `like` belongs to.
+fn lay_link(target: &Path, to: &Path, like: &Path) -> io::Result<Vec<String>> {
+    if fs::read_link(to).is_ok_and(|words| words == target) {
+        return Ok(Vec::new());
+    }
+    let (next, like) = (beside(to, "copy"), fs::symlink_metadata(like)?);
+    let _ = fs::remove_file(&next);
+    symlink(target, &next)?;
+    let now = fs::symlink_metadata(&next)?;
+    let is_owned = (now.uid(), now.gid()) == (like.uid(), like.gid());
+    let owned = if is_owned { Ok(()) } else { lchown(&next, Some(like.uid()), Some(like.gid())) };
+    let laid = owned.and_then(|()| fs::rename(&next, to));
+    if laid.is_err() {
+        let _ = fs::remove_file(&next);
+    }
+    laid.map(|()| Vec::new())
 }
 
 /// Removes what is no longer needed: the second name of the new binary. The backup of the old one stays.
@@ -78,19 +121,24 @@ pub fn sweep(binary: &Path) -> io::Result<bool> {
     Ok(was_there)
 }
 
-/// A copy with the mode, the owner and the capabilities of `like`, on disk when this returns.
-fn copy(from: &Path, to: &Path, like: &Path) -> io::Result<()> {
+/// A copy with the owner, the attributes and the mode of `like`, on disk when this returns. Gives what to warn of.
+fn copy(from: &Path, to: &Path, like: &Path) -> io::Result<Vec<String>> {
     let like_meta = fs::metadata(like)?;
     let mut source = File::open(from)?;
     let beside = beside(to, "copy");
     let _ = fs::remove_file(&beside);
     let mut target = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    let copied = io::copy(&mut source, &mut target)
-        .and_then(|_| own(&target, &like_meta))
-        .and_then(|()| target.set_permissions(fs::Permissions::from_mode(like_meta.mode() & 0o7777)))
-        .and_then(|()| copy_capabilities(like, &target))
-        .and_then(|()| target.sync_all())
-        .and_then(|()| fs::rename(&beside, to));
+    // Bytes and a new owner take capabilities away, and an access list is part of the mode: in this order.
+    let mut fill = || {
+        io::copy(&mut source, &mut target)?;
+        own(&target, &like_meta)?;
+        let warnings = carry_over(like, &target)?;
+        target.set_permissions(fs::Permissions::from_mode(like_meta.mode() & 0o7777))?;
+        target.sync_all()?;
+        fs::rename(&beside, to)?;
+        Ok(warnings)
+    };
+    let copied = fill();
     if copied.is_err() {
         let _ = fs::remove_file(&beside);
     }
@@ -105,19 +153,6 @@ fn own(file: &File, like: &fs::Metadata) -> io::Result<()> {
     fchown(file, Some(like.uid()), Some(like.gid()))
 }
 
-/// An nginx that binds port 80 as an ordinary user has its right to do so in the file.
-fn copy_capabilities(like: &Path, to: &File) -> io::Result<()> {
-    const NAME: &str = "security.capability";
-    let mut value = [0; 256];
-    match rustix::fs::getxattr(like, NAME, &mut value) {
-        Ok(length) => {
-            rustix::fs::fsetxattr(to, NAME, &value[..length], rustix::fs::XattrFlags::empty())?;
-            Ok(())
-        }
-        Err(_) => Ok(()),
-    }
-}
-
 /// What the file holds, in hexadecimal.
 fn hash(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
@@ -129,5 +164,9 @@ fn hash(path: &Path) -> io::Result<String> {
             count => digest.update(&buffer[..count]),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(digest.finalize()))
+}
+
+fn hexadecimal(digest: impl AsRef<[u8]>) -> String {
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

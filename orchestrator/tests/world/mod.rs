@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use orchestrator::host::{Call, Host, HostError, Reply};
 use orchestrator::machine::{
-    Action, Defects, FileId, Generation, Goal, Identity, Intent, Memory, Options, PidFile, Plan, Process,
-    Side, Signal, Title,
+    Action, Baseline, Defects, FileId, Generation, Goal, Identity, Intent, Memory, Options, PidFile, Plan,
+    Process, Side, Signal, Title,
 };
 
 pub(crate) const OLD_FILE: FileId = FileId { device: 1, inode: 10 };
@@ -330,7 +330,10 @@ impl World {
                 let pids = self.procs.iter().filter(|(_, p)| is_orphan(p)).map(|(&pid, _)| pid);
                 Reply::Processes(pids.filter_map(|pid| self.look(pid)).collect())
             }
-            Call::Probe { .. } => Reply::Probe(Ok(200)),
+            Call::Probe { .. } => Reply::Probe(Ok((200, 0))),
+            Call::Check { .. } => Reply::Check(Ok(())),
+            Call::Knock { .. } => Reply::Untaken(Vec::new()),
+            Call::ReadTroubles { .. } => Reply::Troubles(Vec::new()),
             Call::Act(action) => {
                 self.act(action);
                 Reply::Done
@@ -393,15 +396,8 @@ pub(crate) fn intent(goal: Goal, is_held: bool, soak_ms: u64) -> Intent {
         oldbin_before: PidFile::Absent,
         old_version: "1.22.1".to_owned(),
         new_version: "1.26.3".to_owned(),
-        options: Options {
-            soak_ms,
-            is_held,
-            ready_within_ms: 2_000,
-            drain_within_ms: None,
-            probes: Vec::new(),
-            may_drop_listeners: false,
-            is_way_back: false,
-        },
+        baseline: Baseline::default(),
+        options: Options { soak_ms, is_held, ready_within_ms: 2_000, ..Options::NONE },
     };
     Intent { goal, plan, defects: Defects::default() }
 }

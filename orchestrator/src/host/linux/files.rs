@@ -52,8 +52,17 @@ pub(crate) fn file_at(path: &Path) -> Option<FileId> {
     fs::metadata(path).ok().map(|meta| process::file_id(&meta))
 }
 
-/// Makes `target` a name of the file that `link` names, at one stroke. No data is copied, so a full disk
-/// does not matter.
+/// The path behind every link among its folders; its own name stays, and may be a link.
+pub(crate) fn in_real_folder(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        return Err(io::Error::other("it has no name"));
+    };
+    Ok(fs::canonicalize(folder)?.join(name))
+}
+
+/// Makes `target` another name of what `link` is, a file or a symbolic link, at one stroke. No data is copied,
+/// so a full disk does not matter.
 pub(crate) fn replace(target: &Path, link: &Path) -> io::Result<()> {
     let beside = beside(target, "next");
     let _ = fs::remove_file(&beside);

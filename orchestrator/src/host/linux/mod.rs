@@ -1,20 +1,27 @@
 //! Linux: pidfds, /proc, inotify and the socket tables.
 
+mod command;
 mod files;
+mod knock;
 mod probe;
 mod process;
 mod socket_diag;
 mod sockets;
+mod troubles;
 mod wait;
 
-pub(crate) use files::{beside, file_at, oldbin_path, read_pid_file, replace, sync_folder};
-pub(crate) use probe::Target;
+pub(crate) use command::{Ran, check, run};
+pub(crate) use files::{beside, file_at, in_real_folder, oldbin_path, read_pid_file, replace, sync_folder};
+pub(crate) use knock::{taken, untaken};
+pub(crate) use probe::{Target, is_good};
 pub use process::children_of_thread;
 pub(crate) use process::{
     all, children, command_line, exe, file_id, has_master, is_asleep_in_sigsuspend, look, stat, title,
 };
 pub use socket_diag::SocketDiag;
-pub(crate) use sockets::{accepted_by, listeners, named_listeners};
+pub(crate) use sockets::{accepted_by, connections, listeners, named_listeners};
+pub(crate) use troubles::{dropped, lines_since, mark};
+pub(crate) use wait::{Handles, ends_within};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,12 +29,15 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::{Signal as Number, pidfd_send_signal};
 
-use self::wait::{Handles, Waiter};
+use self::wait::Waiter;
 use super::{Call, Host, HostError, Reply};
 use crate::journal::{Entry, Journal, SCHEMA};
 use crate::machine::{
-    Action, FileId, Generation, Identity, Memory, Plan, Process, Side, Signal, Title, Waiting,
+    Action, Baseline, FileId, Generation, Identity, Memory, Plan, Process, Side, Signal, Title, Waiting,
 };
+
+/// How many dropped connections are told one by one: enough for any error budget.
+const DROPS_TOLD_MAX: usize = 1_000;
 
 /// The machine that we run on.
 pub struct Linux {
@@ -82,7 +92,14 @@ impl Linux {
         }
         // A child that has ended and is not reaped is work that the master still has before it.
         let is_asleep = is_asleep && children.len() == pids.len();
-        let unserved = listeners.and_then(|listeners| self.unserved(&children, listeners));
+        let unserved = listeners.and_then(|listeners| {
+            // Whatever the new configuration listens on too: the kernel may give any of them a connection.
+            let mut all = self::listeners(master.pid);
+            all.extend(listeners);
+            all.sort_unstable();
+            all.dedup();
+            self.unserved(&children, &all)
+        });
         Some(Generation { master: seen, is_asleep, children, unserved })
     }
 
@@ -111,6 +128,17 @@ impl Linux {
         }
         let epolls = self.epolls.get(&key)?;
         Some(epolls.iter().filter_map(|&fd| sockets::watched(worker.pid, fd)).flatten().collect())
+    }
+
+    /// What has gone wrong since preflight.
+    fn troubles(&self, pids: &[u32]) -> Vec<String> {
+        let Baseline { log, dropped: before, .. } = &self.plan.baseline;
+        let mut troubles = log.as_ref().map(|mark| lines_since(mark, pids)).unwrap_or_default();
+        let now = before.and_then(|_| dropped(&self.plan.listeners));
+        let lost = now.zip(*before).map_or(0, |(now, before)| now.saturating_sub(before));
+        let lost = usize::try_from(lost).unwrap_or(usize::MAX).min(DROPS_TOLD_MAX);
+        troubles.extend(std::iter::repeat_n("a full queue dropped a connection".to_owned(), lost));
+        troubles
     }
 
     fn signal(&mut self, identity: &Identity, signal: Signal) -> Result<Reply, HostError> {
@@ -227,6 +255,11 @@ impl Host for Linux {
                 Reply::Processes(self.orphans((new, &kin), &listeners, &known))
             }
             Call::Probe { url } => Reply::Probe(Target::parse(&url).and_then(|target| target.get())),
+            Call::Check { command } => Reply::Check(check(&command)),
+            Call::Knock { listeners, workers } => {
+                Reply::Untaken(untaken(self.plan.old.pid, &listeners, &workers))
+            }
+            Call::ReadTroubles { pids } => Reply::Troubles(self.troubles(&pids)),
             Call::Act(action) => self.act(&action)?,
             Call::Save(memory) => self.save(&memory)?,
             Call::Wait { until_ms, why, watch } => self.wait(until_ms, &why, &watch)?,

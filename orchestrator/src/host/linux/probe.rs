@@ -1,14 +1,21 @@
-//! One GET over TCP, and its status.
+//! One GET over TCP, its status, and how long it took.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
+
+use super::now_us;
 
 /// How long connecting, sending and each read may take: what a patient client of a health check grants.
 const STEP: Duration = Duration::from_millis(2_000);
 
 /// The longest status line that is read.
 const STATUS_BYTES_MAX: usize = 256;
+
+/// True for the status of an answer that is in order: 2xx and 3xx.
+pub(crate) fn is_good(status: u16) -> bool {
+    (200..400).contains(&status)
+}
 
 /// A plain URL, in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +43,14 @@ impl Target {
         Ok(Self { host: host.to_owned(), port, path: path.to_owned() })
     }
 
-    /// The status of the answer, or how there was none.
-    pub(crate) fn get(&self) -> Result<u16, String> {
+    /// The status of the answer and how many microseconds it took, or how there was none.
+    pub(crate) fn get(&self) -> Result<(u16, u64), String> {
+        let began_us = now_us();
+        let status = self.status()?;
+        Ok((status, now_us().saturating_sub(began_us)))
+    }
+
+    fn status(&self) -> Result<u16, String> {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         let mut last = "the name has no address".to_owned();
         for address in (bare, self.port).to_socket_addrs().map_err(|error| error.to_string())? {

@@ -38,10 +38,15 @@ pub(crate) fn accepted_by(pid: u32) -> Option<BTreeSet<u64>> {
     Some(epolls(pid)?.into_iter().filter_map(|epoll| watched(pid, epoll)).flatten().collect())
 }
 
+/// True if the process is in our own network namespace.
+pub(crate) fn is_in_our_network(pid: u32) -> bool {
+    let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
+    namespace("self").is_some_and(|ours| namespace(&pid.to_string()) == Some(ours))
+}
+
 /// Every TCP socket that listens in the process's network namespace.
 fn tcp_listeners(pid: u32) -> BTreeMap<u64, String> {
-    let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
-    let is_ours = namespace("self").is_some_and(|ours| namespace(&pid.to_string()) == Some(ours));
+    let is_ours = is_in_our_network(pid);
     let asked = || SocketDiag::open().and_then(|diag| diag.listeners()).ok().filter(|_| is_ours);
     asked().unwrap_or_else(|| {
         let table = |name| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
@@ -68,6 +73,17 @@ pub(crate) fn sockets_of(pid: u32) -> BTreeSet<u64> {
     descriptors(pid)
         .filter_map(|(_, target)| target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
         .collect()
+}
+
+/// How many connections a process holds, whoever is at the other end: its sockets that do not listen, without those to
+/// other processes of this machine.
+pub(crate) fn connections(pid: u32) -> usize {
+    let held = sockets_of(pid);
+    let listening = tcp_listeners(pid);
+    let text = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap_or_default();
+    let inode = |line: &str| line.split_ascii_whitespace().nth(6)?.parse().ok();
+    let local: BTreeSet<u64> = text.lines().skip(1).filter_map(inode).collect();
+    held.iter().filter(|inode| !local.contains(inode) && !listening.contains_key(inode)).count()
 }
 
 /// The numbers of the process's epoll descriptors; `None`: not allowed to see.

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -91,6 +93,12 @@ impl Waiter {
     }
 }
 
+/// True if the process of this handle ends within that time.
+pub(crate) fn ends_within(handle: impl AsFd, within_ms: u64) -> io::Result<bool> {
+    let timeout = Timespec::try_from(Duration::from_millis(within_ms)).map_err(io::Error::other)?;
+    Ok(poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout))? > 0)
+}
+
 /// `None`: no event then, and the timer alone must do.
 fn watch_folder(pid_file: &Path) -> Option<OwnedFd> {
     use inotify::{CreateFlags, WatchFlags};
@@ -111,11 +119,11 @@ fn catch_interrupts() -> Option<SignalFd> {
 
 /// Processes by handle: a pid may be used again, a pidfd never means another process.
 #[derive(Default)]
-pub(super) struct Handles(BTreeMap<(u32, u64), OwnedFd>);
+pub(crate) struct Handles(BTreeMap<(u32, u64), OwnedFd>);
 
 impl Handles {
     /// The handle of this very process; `None`: it is gone.
-    pub(super) fn hold(&mut self, identity: &Identity) -> Option<&OwnedFd> {
+    pub(crate) fn hold(&mut self, identity: &Identity) -> Option<&OwnedFd> {
         match self.0.entry((identity.pid, identity.started)) {
             Entry::Occupied(held) => Some(held.into_mut()),
             Entry::Vacant(place) => {
