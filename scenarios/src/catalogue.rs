@@ -43,6 +43,12 @@ pub const SCENARIOS: &[Entry] = entries!["catalogue":
     "oldbin-killed-after-winch-and-recovered",
     "disk-full-after-winch",
     "canary-no-wait-script-loses-requests",
+    "make-upgrade-takes-the-oldbin-file-for-an-answer",
+    "rpm-upgrade-takes-an-empty-pid-file-for-an-answer",
+    "debian-upgrade-quits-before-there-are-new-workers",
+    "fedora-upgrade-quits-whatever-has-become-of-it",
+    "alpine-upgrade-drains-before-there-are-new-workers",
+    "documented-upgrade-drains-before-there-are-new-workers",
 ];
 
 /// The scenarios that measure the handoff: the same upgrade, and the same way back, by different procedures.
@@ -58,10 +64,12 @@ pub const HANDOFFS: &[Entry] = entries!["handoff":
 pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
     "a-master-that-lost-quit-is-told-louder-behind-the-commit-point",
     "a-reload-and-the-death-of-the-old-master-in-the-overlap",
+    "a-reload-doubles-the-workers-while-one-of-them-drains",
     "a-worker-and-then-the-new-master-die-in-the-soak",
     "an-old-worker-and-the-new-master-are-killed-before-winch",
     "an-old-worker-is-killed-while-winch-is-on-its-way",
     "ctrl-c-and-a-killed-new-master-double-the-workers",
+    "ctrl-c-meets-a-winch-that-was-sent-late",
     "orphans-of-the-old-master-meet-a-full-disk",
     "the-disk-is-full-twice-and-two-upgrades-are-typed",
     "the-old-master-is-killed-on-the-way-back",
@@ -71,7 +79,12 @@ pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
 
 /// Every kept sequence of conformance.
 pub const CONFORMANCE: &[Entry] = entries!["catalogue/conformance":
+    "a-new-binary-without-a-master-hears-nothing",
+    "a-single-process-takes-signals-as-a-master",
+    "a-test-with-a-signal-opens-nothing",
+    "connections-are-numbered-over-all-workers",
     "no-accept-and-a-new-binary-at-once-with-a-broken-configuration",
+    "reuseport-comes-with-the-new-binary",
 ];
 
 /// Every runbook.
@@ -82,6 +95,7 @@ pub const RUNBOOKS: &[Entry] = entries!["runbooks":
     "bare-signals-to-winch",
     "debian-init-upgrade",
     "documented-upgrade",
+    "fedora-unit-upgrade",
     "make-upgrade",
     "manual-rollback",
     "manual-upgrade",

@@ -8,6 +8,7 @@
 pub mod catalogue;
 pub mod cli;
 pub mod conformance;
+mod counts;
 pub mod explore;
 pub mod format;
 pub mod handoff;
@@ -20,5 +21,6 @@ pub mod regression;
 pub mod report;
 pub mod runbook;
 pub mod scenario;
+pub mod shard;
 pub mod trace;
 pub mod verdict;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use orchestrator::machine::Defects;
 
+use crate::model::script::Mistakes;
+
 /// One deliberate defect.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mutant {
@@ -27,8 +29,8 @@ pub struct NoMutant {
 /// The name of every mutant.
 #[must_use]
 pub fn all() -> Vec<String> {
-    let fakes = fake_nginx::machine::Defects::NAMES.iter().map(|name| format!("fake.{name}"));
-    fakes.chain(Defects::NAMES.iter().map(|name| format!("orchestrator.{name}"))).collect()
+    let fakes = fake_nginx::machine::Defects::names().map(|name| format!("fake.{name}"));
+    fakes.chain(Defects::names().map(|name| format!("orchestrator.{name}"))).collect()
 }
 
 impl std::str::FromStr for Mutant {
@@ -87,6 +89,12 @@ pub fn fake_defects(mutants: &[Mutant]) -> fake_nginx::machine::Defects {
 pub fn orchestrator_defects(mutants: &[Mutant]) -> Defects {
     let names = of_orchestrator(mutants);
     Defects::named(names.iter().map(String::as_str))
+}
+
+/// What the model makes wrong on purpose.
+#[must_use]
+pub fn mistakes(mutants: &[Mutant]) -> Mistakes {
+    Mistakes { nginx: fake_defects(mutants), oldbin: orchestrator_defects(mutants) }
 }
 
 /// As they are typed behind a command, each with a blank before it.

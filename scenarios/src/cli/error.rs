@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::explore::results::NoResults;
 use crate::format::FormatError;
 use crate::live::LiveError;
 use crate::model::Impossible;
@@ -37,6 +38,12 @@ pub(crate) enum LabError {
     /// A scenario names a runbook that is not there.
     #[error("there is no runbook {name}: neither in the catalogue nor beside the scenario's file")]
     UnknownRunbook { name: String },
+    /// What was asked for does not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// A file holds no results.
+    #[error(transparent)]
+    Results(#[from] NoResults),
     /// A trace could not be read.
     #[error("cannot read {}", path.display())]
     Trace {
@@ -75,6 +82,8 @@ impl LabError {
             | Self::UnknownRegression { .. }
             | Self::UnknownSequence { .. }
             | Self::UnknownRunbook { .. }
+            | Self::Usage(_)
+            | Self::Results(_)
             | Self::Trace { .. } => 2,
             Self::NoWorld(_) => 3,
             Self::Live(LiveError::NoNginx | LiveError::NotLive(_)) => 3,

@@ -1,24 +1,27 @@
 //! `oldbin-lab explore`: random scripts, as many as wanted, in one world.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use serde_json::json;
-
 use super::error::at;
+use super::exhaustive;
 use super::interrupt::Interrupt;
+use super::linear;
+use super::merge::{exit_code, write_junit};
 use super::progress::Progress;
 use super::{HOW_TO_GET_NGINX, LabError, Screen, arguments};
-use crate::explore::{self, Demands, Failure, Live, Model, Run, Shrunk, Stop, Tally, World, verdict};
+use crate::explore::results::{self, Found, Part, Results, Whole};
+use crate::explore::{self, Draw, Failure, Live, Model, Run, Shrunk, Stop, World, verdict};
 use crate::live::clock::Clock;
 use crate::live::nginx;
-use crate::model::fault::Fault;
-use crate::model::script::Mistakes;
+use crate::model::choice::Strategy;
 use crate::mutant::{self, Mutant};
 use crate::regression::Regression;
 use crate::scenario::WorldKind;
+use crate::shard::{self, Shard};
 use crate::{report, trace};
 
 /// How many failures are made small and told; the others are counted.
@@ -40,11 +43,9 @@ struct Told {
 struct Explored<'a> {
     arguments: &'a arguments::Explore,
     run: Run,
-    tally: Tally,
-    failures: usize,
     told: Vec<Told>,
-    missing: Vec<String>,
-    took_ms: u64,
+    results: Results,
+    unchecked: Vec<String>,
 }
 
 /// Plays, counts, makes small, tells.
@@ -53,25 +54,29 @@ pub(super) fn explore(
     screen: &Screen,
     out: &mut impl Write,
 ) -> Result<u8, LabError> {
+    if arguments.exhaustive {
+        return exhaustive::explore(arguments, out);
+    }
+    if arguments.linear {
+        return linear::explore(arguments, out);
+    }
     let kind = arguments.world.kind();
+    let (shard, told_by) = shard_of(arguments)?;
+    has_seed(arguments, shard, told_by.as_deref())?;
     if kind == WorldKind::Real && nginx::releases().is_empty() {
         return Err(LabError::NoWorld(format!("no nginx was found. {HOW_TO_GET_NGINX}")));
     }
-    let run = run_of(arguments);
-    let world = world_of(kind, &arguments.mutant);
+    let run = run_of(arguments, shard);
+    let world = world_of(kind, &arguments.mutant, draw_of(arguments));
     let mut interrupt = Interrupt::new()?;
-    let progress = Progress::of("scripts", arguments.for_ms.is_none().then_some(run.scripts));
+    let share = shard.share(run.seed, run.scripts);
+    let progress = Progress::of("scripts", arguments.for_ms.is_none().then_some(share));
     let clock = Clock::start();
     let (tally, mut failures) = explore::explore(&*world, &run, |tally, failures| {
         progress.is_at(tally.scripts, format!("{} failed", failures.len()));
         if interrupt.was_there() { Stop::Now } else { Stop::No }
     })?;
     let took_ms = clock.now_us() / 1_000;
-    let mut missing = missing(kind, &tally);
-    if interrupt.was_there() {
-        missing.push(format!("the run was cut short after {} scripts", tally.scripts));
-    }
-    let count = failures.len();
     failures.truncate(TOLD_MAX);
     let mut told = Vec::new();
     for failure in failures {
@@ -85,16 +90,73 @@ pub(super) fn explore(
         told.push(one);
     }
     progress.finish();
-    let explored = Explored { arguments, run, tally, failures: count, told, missing, took_ms };
+    let part = Part {
+        shard: shard.number(),
+        told_by,
+        is_cut_short: interrupt.was_there(),
+        jobs: run.jobs,
+        took_ms,
+        counted: tally,
+        failed: told.iter().map(|told| told.found(arguments)).collect(),
+    };
+    let results = Results { whole: whole(arguments, &run), parts: BTreeMap::from([(part.shard, part)]) };
+    let unchecked = results.unchecked();
+    if let Some(path) = &arguments.junit {
+        write_junit(path, &results, &unchecked)?;
+    }
+    let explored = Explored { arguments, run, told, results, unchecked };
     if arguments.json {
-        writeln!(out, "{}", explored.as_json())?;
+        let line = results::to_json(&explored.results, &explored.unchecked).map_err(io::Error::from)?;
+        writeln!(out, "{line}")?;
     } else {
         explored.print(screen, out)?;
     }
-    Ok(explored.exit_code())
+    Ok(exit_code(explored.results.tally().failures > 0, &explored.unchecked))
 }
 
-fn run_of(arguments: &arguments::Explore) -> Run {
+/// Which part of the run is played here, and which variables said so.
+pub(super) fn shard_of(arguments: &arguments::Explore) -> Result<(Shard, Option<String>), LabError> {
+    match arguments.shard {
+        Some(shard) => Ok((shard, None)),
+        None => match shard::told_by(|name| std::env::var(name).ok()) {
+            Ok(told) => Ok(told.map_or((Shard::WHOLE, None), |told| (told.shard, Some(told.by)))),
+            Err(contradiction) => Err(LabError::Usage(contradiction.to_string())),
+        },
+    }
+}
+
+/// A line about it, unless there are no others.
+pub(super) fn tell_shard(shard: Shard, by: Option<&str>, out: &mut impl Write) -> io::Result<()> {
+    if shard.is_whole() {
+        return Ok(());
+    }
+    let from = by.map_or_else(String::new, |by| format!(", from {by}"));
+    writeln!(out, "shard {shard}{from}")
+}
+
+/// For a person.
+pub(super) fn seconds(ms: u64) -> f64 {
+    f64::from(u32::try_from(ms).unwrap_or(u32::MAX)) / 1_000.0
+}
+
+/// Shards of random scripts are a whole only if all begin with one seed.
+fn has_seed(arguments: &arguments::Explore, shard: Shard, by: Option<&str>) -> Result<(), LabError> {
+    if shard.is_whole() {
+        return Ok(());
+    }
+    let from = by.map_or_else(String::new, |by| format!(" (from {by})"));
+    let Some(seed) = arguments.seed else {
+        let message =
+            format!("this is shard {shard}{from}: give all shards the same --seed, or they are no whole");
+        return Err(LabError::Usage(message));
+    };
+    if seed.checked_add(arguments.scripts.unwrap_or(0)).is_none() {
+        return Err(LabError::Usage(format!("seeds end at {}, and shards cannot go on from 0", u64::MAX)));
+    }
+    Ok(())
+}
+
+fn run_of(arguments: &arguments::Explore, shard: Shard) -> Run {
     let is_model = arguments.world.kind() == WorldKind::Model;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let default = if is_model { SCRIPTS_OF_MODEL } else { SCRIPTS_OF_LIVE };
@@ -102,34 +164,47 @@ fn run_of(arguments: &arguments::Explore) -> Run {
     Run {
         seed: arguments.seed.unwrap_or_else(explore::fresh_seed),
         scripts,
+        shard,
         for_ms: arguments.for_ms,
         jobs: arguments.jobs.map_or(if is_model { cores } else { cores * LIVE_JOBS }, usize::from),
     }
 }
 
-fn world_of(kind: WorldKind, mutants: &[Mutant]) -> Box<dyn World> {
+fn draw_of(arguments: &arguments::Explore) -> Draw {
+    let is_replay = arguments.scripts == Some(1) && arguments.seed.is_some();
+    let default = match arguments.world.kind() {
+        WorldKind::Model if !is_replay => Strategy::Portfolio,
+        WorldKind::Model | WorldKind::Fake | WorldKind::Real => Strategy::Seeded,
+    };
+    let strategy = arguments.strategy.map_or(default, arguments::HowToPick::strategy);
+    Draw { strategy, faults: usize::try_from(arguments.faults).unwrap_or(usize::MAX) }
+}
+
+fn world_of(kind: WorldKind, mutants: &[Mutant], draw: Draw) -> Box<dyn World> {
     match kind {
-        WorldKind::Model => Box::new(Model::new(Mistakes {
-            nginx: mutant::fake_defects(mutants),
-            oldbin: mutant::orchestrator_defects(mutants),
-        })),
-        WorldKind::Fake | WorldKind::Real => Box::new(Live::new(kind, mutants.to_vec())),
+        WorldKind::Model => Box::new(Model::new(mutant::mistakes(mutants), draw)),
+        WorldKind::Fake | WorldKind::Real => Box::new(Live::new(kind, mutants.to_vec()).drawing(draw)),
     }
 }
 
-/// What the run did not meet, and should have.
-fn missing(kind: WorldKind, tally: &Tally) -> Vec<String> {
-    match kind {
-        WorldKind::Model => tally.vacuous(&Demands::MODEL, &Fault::all().collect::<Vec<_>>()),
-        WorldKind::Fake | WorldKind::Real => tally.vacuous(&Demands::LIVE, &Live::faults()),
+/// Which run this is a part of.
+fn whole(arguments: &arguments::Explore, run: &Run) -> Whole {
+    Whole {
+        world: arguments.world.kind(),
+        draw: draw_of(arguments),
+        mutants: arguments.mutant.iter().map(ToString::to_string).collect(),
+        seed: run.seed,
+        scripts: arguments.for_ms.is_none().then_some(run.scripts),
+        shards: run.shard.count(),
     }
 }
 
 /// The command that plays a failure again.
 fn command(arguments: &arguments::Explore, failure: &Failure) -> String {
     let mutants = mutant::as_arguments(&arguments.mutant);
-    let world = arguments.world.kind();
-    format!("oldbin-lab explore --world {world} --seed {} --scripts 1{mutants}", failure.seed)
+    let (world, seed) = (arguments.world.kind(), failure.seed);
+    let draw = draw_of(arguments).as_arguments(seed);
+    format!("oldbin-lab explore --world {world} --seed {seed} --scripts 1{draw}{mutants}")
 }
 
 /// Writes a failure down: what is needed for it, and what was seen.
@@ -163,36 +238,40 @@ fn last(told: &Told) -> &Failure {
     }
 }
 
-impl Explored<'_> {
-    fn exit_code(&self) -> u8 {
-        match (self.failures, self.missing.is_empty()) {
-            (1.., _) => 1,
-            (0, true) => 0,
-            (0, false) => 3,
+impl Told {
+    /// The same for a program.
+    fn found(&self, arguments: &arguments::Explore) -> Found {
+        Found {
+            seed: self.failure.seed,
+            why: self.shrunk.as_ref().map_or(&*self.failure.why, Shrunk::why).to_owned(),
+            steps: self.shrunk.as_ref().map_or_else(Vec::new, Shrunk::steps),
+            file: self.file.clone(),
+            replay: command(arguments, &self.failure),
         }
     }
+}
 
-    fn seconds(&self) -> f64 {
-        f64::from(u32::try_from(self.took_ms).unwrap_or(u32::MAX)) / 1_000.0
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "nobody plays so many scripts")]
-    fn per_second(&self) -> f64 {
-        self.tally.scripts as f64 / self.seconds().max(0.001)
-    }
-
+impl Explored<'_> {
     fn print(&self, screen: &Screen, out: &mut impl Write) -> io::Result<()> {
-        let world = self.arguments.world.kind();
-        let (seed, scripts) = (self.run.seed, self.tally.scripts);
+        let Whole { world, draw, .. } = self.results.whole;
+        let Run { seed, shard, jobs, .. } = self.run;
+        let tally = self.results.tally();
+        for part in self.results.parts.values() {
+            tell_shard(shard, part.told_by.as_deref(), out)?;
+        }
+        let took_ms: u64 = self.results.parts.values().map(|part| part.took_ms).sum();
+        let seconds = seconds(took_ms);
+        #[expect(clippy::cast_precision_loss, reason = "nobody plays so many scripts")]
+        let per_second = tally.scripts as f64 / seconds.max(0.001);
         writeln!(
             out,
-            "world {world}, seeds {seed} to {}, {:.1} s, {:.1} scripts a second, {} at once",
-            seed.wrapping_add(scripts.saturating_sub(1)),
-            self.seconds(),
-            self.per_second(),
-            self.run.jobs
+            "world {world}, strategy {}, up to {} faults, seeds {} to {}, {seconds:.1} s, {per_second:.1} scripts a second, {jobs} at once",
+            draw.strategy,
+            draw.faults,
+            shard.nth(seed, 0),
+            shard.nth(seed, tally.scripts.saturating_sub(1)),
         )?;
-        writeln!(out, "{}", self.tally)?;
+        writeln!(out, "{tally}")?;
         for told in &self.told {
             writeln!(out, "\nFAILED    seed {}: {}", told.failure.seed, told.failure.why)?;
             if let Some(shrunk) = &told.shrunk {
@@ -213,36 +292,10 @@ impl Explored<'_> {
             };
             writeln!(out, "replay  {again}")?;
         }
-        if self.failures > self.told.len() {
-            writeln!(out, "\nand {} more that failed", self.failures - self.told.len())?;
+        let told = self.told.len() as u64;
+        if tally.failures > told {
+            writeln!(out, "\nand {} more that failed", tally.failures - told)?;
         }
-        for missing in &self.missing {
-            writeln!(out, "UNCHECKED  {missing}")?;
-        }
-        Ok(())
-    }
-
-    fn as_json(&self) -> serde_json::Value {
-        let told = self.told.iter().map(|told| {
-            json!({
-                "seed": told.failure.seed,
-                "why": told.failure.why,
-                "shrunk": told.shrunk.as_ref().map(ToString::to_string),
-                "file": told.file,
-                "replay": command(self.arguments, &told.failure),
-            })
-        });
-        json!({
-            "schema": 1,
-            "world": self.arguments.world.kind(),
-            "seed": self.run.seed,
-            "jobs": self.run.jobs,
-            "seconds": self.seconds(),
-            "scripts_per_second": self.per_second(),
-            "counted": self.tally,
-            "median_choices": self.tally.median_choices(),
-            "failed": told.collect::<Vec<_>>(),
-            "unchecked": self.missing,
-        })
+        self.unchecked.iter().try_for_each(|why| writeln!(out, "UNCHECKED  {why}"))
     }
 }

@@ -3,9 +3,12 @@
 mod arguments;
 mod bench;
 mod error;
+mod exhaustive;
 mod explore;
 mod interrupt;
+mod linear;
 mod list;
+mod merge;
 mod progress;
 mod replay;
 mod run;
@@ -66,6 +69,7 @@ fn dispatch(arguments: Arguments) -> Result<u8, LabError> {
         }
         Some(Command::Report { trace, scenario }) => report_command(&trace, scenario, &screen, &mut out),
         Some(Command::Replay(arguments)) => replay::replay(&arguments, &screen, &mut out),
+        Some(Command::Merge(arguments)) => merge::merge(&arguments, &mut out),
         Some(Command::Verify(arguments)) => verify::verify(&arguments, &mut out),
         Some(Command::Bench(arguments)) => bench::bench(&arguments, &screen, &mut out),
         Some(Command::Completions { shell }) => {

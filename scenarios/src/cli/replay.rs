@@ -8,7 +8,6 @@ use super::progress::Progress;
 use super::run::{read, write_trace};
 use super::{LabError, Screen, arguments};
 use crate::explore::{self, Live};
-use crate::model::script::Mistakes;
 use crate::regression::{self, Regression};
 use crate::scenario::WorldKind;
 use crate::{catalogue, mutant, report};
@@ -24,10 +23,7 @@ pub(super) fn replay(
     } else {
         arguments.regressions.clone()
     };
-    let mistakes = Mistakes {
-        nginx: mutant::fake_defects(&arguments.mutant),
-        oldbin: mutant::orchestrator_defects(&arguments.mutant),
-    };
+    let mistakes = mutant::mistakes(&arguments.mutant);
     let progress = Progress::new(names.len());
     let mut worst = 0;
     for (index, name) in names.iter().enumerate() {

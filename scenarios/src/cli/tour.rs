@@ -26,7 +26,7 @@ pub(super) fn tour(screen: &Screen, out: &mut impl Write) -> Result<u8, LabError
     print_ran(&ran, screen, out)?;
     let canaries = ran.iter().filter(|ran| !ran.scenario.expect.violates.is_empty());
     if canaries.clone().all(|ran| ran.verdict.as_expected) && canaries.count() > 0 {
-        writeln!(out, "\nThe canary is a procedure that loses requests: it must come out red, and it did.")?;
+        writeln!(out, "\nA canary is a procedure that loses requests: it must come out red, and each did.")?;
     }
     let code = verdict::exit_code(ran.iter().map(|ran| &ran.verdict));
     if code == 0 {

@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::run::read;
 use super::{HOW_TO_GET_NGINX, LabError, arguments};
 use crate::catalogue;
-use crate::conformance::{self, Compared, Found, Kept, Pair, Run, Seen, Sequence, Verifier, kept};
+use crate::conformance::{self, Found, Kept, Pair, Played, Run, Seen, Sequence, Tally, Verifier, kept};
 use crate::explore::{Stop, fresh_seed};
 use crate::live::clock::Clock;
 use crate::live::nginx;
@@ -21,6 +21,11 @@ use crate::mutant;
 
 /// How many differences are made small and told; the others are counted.
 const TOLD_MAX: usize = 5;
+/// From so many sequences on, a kind of step that never had an effect is something that nobody checked: the rarest had
+/// six in three hundred.
+const SEQUENCES_THAT_HOLD_ALL: u64 = 500;
+/// The exit code of a run that left something unchecked.
+const UNCHECKED: u8 = 3;
 /// Sequences at once for each core: processes mostly wait.
 const JOBS: usize = 4;
 
@@ -40,6 +45,9 @@ struct Verified {
     same: u64,
     differ: usize,
     told: Vec<Told>,
+    tally: Tally,
+    /// Kinds of steps that should have had an effect, and had none.
+    unchecked: Vec<String>,
     took_ms: u64,
     jobs: usize,
 }
@@ -57,17 +65,20 @@ pub(super) fn verify(arguments: &arguments::Verify, out: &mut impl Write) -> Res
     } else {
         verified.print(out)?;
     }
-    Ok(u8::from(verified.differ > 0))
+    Ok(match (verified.differ, verified.unchecked.is_empty()) {
+        (0, true) => 0,
+        (0, false) => UNCHECKED,
+        _ => 1,
+    })
 }
 
 fn verifier(arguments: &arguments::Verify) -> Result<Verifier, LabError> {
     let releases = nginx::releases();
-    let pair = arguments.pair.or_else(|| Pair::widest(&releases));
-    match pair.filter(|pair| pair.is_among(&releases)) {
+    match arguments.pair.among(&releases) {
         Some(pair) => Ok(Verifier::new(pair, releases, arguments.mutant.clone())),
         None => {
-            let wanted = pair.map_or_else(String::new, |pair| format!(" {pair}"));
-            Err(LabError::NoWorld(format!("no nginx{wanted} was found. {HOW_TO_GET_NGINX}")))
+            let wanted = arguments.pair;
+            Err(LabError::NoWorld(format!("no nginx {wanted} was found. {HOW_TO_GET_NGINX}")))
         }
     }
 }
@@ -84,14 +95,15 @@ fn verify_random(arguments: &arguments::Verify, verifier: &Verifier) -> Result<V
     let mut interrupt = Interrupt::new()?;
     let progress = Progress::of("sequences", arguments.for_ms.is_none().then_some(run.sequences));
     let clock = Clock::start();
-    let (same, found) = conformance::verify(verifier, &run, |same, differ| {
+    let Played { same, found, tally } = conformance::verify(verifier, &run, |same, differ| {
         progress.is_at(same + differ as u64, format!("{differ} differ"));
         if interrupt.was_there() { Stop::Now } else { Stop::No }
     })?;
     let took_ms = clock.now_us() / 1_000;
     let differ = found.len();
     let mut told = Vec::new();
-    for Found { seed, sequence, seen } in found.into_iter().take(TOLD_MAX) {
+    let mut found = found.into_iter();
+    for Found { seed, sequence, seen } in found.by_ref().take(TOLD_MAX) {
         progress.begin(&format!("making the difference of seed {seed} small"));
         let (sequence, seen) = conformance::shrink(verifier, &sequence, &seen, || !interrupt.was_there())?;
         let steps = run.steps_max;
@@ -104,18 +116,27 @@ fn verify_random(arguments: &arguments::Verify, verifier: &Verifier) -> Result<V
         told.push(Told { name: format!("seed {seed}"), sequence, seen, replay, file });
     }
     progress.finish();
-    Ok(Verified { pair: verifier.pair(), same, differ, told, took_ms, jobs: run.jobs })
+    if let Some(folder) = &arguments.keep {
+        found.try_for_each(|found| keep(folder, found.seed, &found.sequence).map(drop))?;
+    }
+    let is_all = same + differ as u64 >= SEQUENCES_THAT_HOLD_ALL;
+    let unchecked = if is_all { tally.missing() } else { Vec::new() };
+    Ok(Verified { pair: verifier.pair(), same, differ, told, tally, unchecked, took_ms, jobs: run.jobs })
 }
 
 fn verify_kept(arguments: &arguments::Verify, verifier: &Verifier) -> Result<Verified, LabError> {
     let clock = Clock::start();
-    let (mut same, mut told) = (0, Vec::new());
+    let (mut same, mut told, mut tally) = (0, Vec::new(), Tally::default());
     for name in &arguments.kept {
         let kept = load(name)?;
-        match verifier.verify(&kept.sequence)? {
-            Compared::Same => same += 1,
-            Compared::Differs(seen) => told.push(Told {
-                name: kept.name,
+        let compared = verifier.verify(&kept.sequence)?;
+        tally.count(&kept.sequence, &compared);
+        match compared.differs {
+            None => same += 1,
+            Some(seen) => told.push(Told {
+                name: kept
+                    .differs
+                    .map_or(kept.name.clone(), |why| format!("{}, as its file says: {why}", kept.name)),
                 sequence: kept.sequence,
                 seen: *seen,
                 replay: format!(
@@ -128,7 +149,8 @@ fn verify_kept(arguments: &arguments::Verify, verifier: &Verifier) -> Result<Ver
         }
     }
     let took_ms = clock.now_us() / 1_000;
-    Ok(Verified { pair: verifier.pair(), same, differ: told.len(), told, took_ms, jobs: 1 })
+    let (pair, differ, unchecked) = (verifier.pair(), told.len(), Vec::new());
+    Ok(Verified { pair, same, differ, told, tally, unchecked, took_ms, jobs: 1 })
 }
 
 /// A kept sequence by its name, or from a file.
@@ -166,6 +188,13 @@ impl Verified {
         if self.differ > self.told.len() {
             writeln!(out, "and {} more that differ", self.differ - self.told.len())?;
         }
+        if !self.tally.excused.is_empty() {
+            let excused = self.tally.excused.iter().map(|(subject, count)| format!("{subject} in {count}"));
+            writeln!(out, "real nginx differs from itself: {}", excused.collect::<Vec<_>>().join(", "))?;
+        }
+        if !self.unchecked.is_empty() {
+            writeln!(out, "UNCHECKED these never had an effect: {}", self.unchecked.join(", "))?;
+        }
         writeln!(
             out,
             "pair {}, {:.1} sequences a second, {} at once",
@@ -181,7 +210,7 @@ impl Verified {
             let at = told.seen.difference.step;
             json!({
                 "name": told.name,
-                "workers": told.sequence.workers,
+                "site": told.sequence.site,
                 "steps": told.sequence.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "parts_behind_step": at,
                 "subjects": told.seen.difference.subjects,
@@ -196,6 +225,8 @@ impl Verified {
             "pair": self.pair.to_string(),
             "same": self.same,
             "differ": self.differ,
+            "tally": self.tally,
+            "unchecked": self.unchecked,
             "sequences_per_second": self.per_second(),
             "differences": told.collect::<Vec<_>>(),
         })

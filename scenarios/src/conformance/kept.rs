@@ -1,12 +1,15 @@
 //! A sequence as a file: what once differed must be the same now, or is known to differ.
 
 use std::fmt;
+use std::str::FromStr;
 
-use super::{Sequence, Step};
+use strum::VariantArray;
+
+use super::{Listens, PidPath, Runs, Sequence, Site, Step};
 use crate::format::{self, FormatError, Name, Node, Number, Once, Words};
 use crate::scenario::{SCHEMA, words};
 
-const BLOCK: [&str; 4] = ["why", "workers", "step", "differs"];
+const BLOCK: [&str; 6] = ["why", "workers", "listens", "runs", "step", "differs"];
 const STEP: &str = r#"step "signal USR2 old-master""#;
 
 /// One kept sequence.
@@ -46,11 +49,14 @@ pub fn parse(file: &str, text: &str) -> Result<Kept, FormatError> {
 fn kept(node: &mut Node<'_>) -> Option<Kept> {
     let name = node.argument::<Name>("a name", r#"conformance "quit-beats-hup" schema=1 { … }"#);
     let (mut why, mut workers, mut differs) = (Once::new("why"), Once::new("workers"), Once::new("differs"));
+    let (mut listens, mut runs) = (Once::new("listens"), Once::new("runs"));
     let mut steps = Vec::new();
     for mut child in node.children() {
         match child.name() {
             "why" => why.put(&mut child, words),
             "workers" => workers.put(&mut child, count),
+            "listens" => listens.put(&mut child, setting::<Listens>),
+            "runs" => runs.put(&mut child, setting::<Runs>),
             "differs" => differs.put(&mut child, words),
             "step" => steps.extend(step(&mut child)),
             _ => child.unknown_in("conformance", &BLOCK),
@@ -62,7 +68,13 @@ fn kept(node: &mut Node<'_>) -> Option<Kept> {
     }
     let why = why.required(node, r#"why "A master that is told both quits.""#);
     let workers = workers.required(node, "workers 1");
-    let sequence = Sequence { workers: workers?, steps };
+    let site = Site {
+        workers: workers?,
+        listens: listens.optional().unwrap_or_default(),
+        runs: runs.optional().unwrap_or_default(),
+        pid: PidPath::Usual,
+    };
+    let sequence = Sequence { site, steps };
     Some(Kept { name: name?.0, why: why?, sequence, differs: differs.optional() })
 }
 
@@ -70,6 +82,24 @@ fn count(node: &mut Node<'_>) -> Option<u16> {
     let number = node.argument::<Number<u16>>("a number", "workers 1");
     node.finish();
     Some(number?.0)
+}
+
+/// One word of a list.
+fn setting<T>(node: &mut Node<'_>) -> Option<T>
+where
+    T: FromStr + Copy + Into<&'static str> + VariantArray + 'static,
+{
+    let said = node.argument::<Words>("a word", r#"listens "unix""#);
+    node.finish();
+    let said = said?.0;
+    let found = said.parse().ok();
+    if found.is_none() {
+        let known: Vec<&str> = T::VARIANTS.iter().map(|&one| one.into()).collect();
+        let why = format!("{said:?} is not known here");
+        let help = Some(format!("write one of: {}", known.join(", ")));
+        node.mistakes().add(node.argument_span(0), why, "this word", help);
+    }
+    found
 }
 
 fn step(node: &mut Node<'_>) -> Option<Step> {
@@ -89,7 +119,15 @@ impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "conformance {:?} schema={SCHEMA} {{", self.name)?;
         writeln!(f, "    why {:?}", self.why)?;
-        writeln!(f, "    workers {}\n", self.sequence.workers)?;
+        let site = self.sequence.site;
+        writeln!(f, "    workers {}", site.workers)?;
+        if site.listens != Listens::default() {
+            writeln!(f, "    listens {:?}", <&str>::from(site.listens))?;
+        }
+        if site.runs != Runs::default() {
+            writeln!(f, "    runs {:?}", <&str>::from(site.runs))?;
+        }
+        writeln!(f)?;
         for step in &self.sequence.steps {
             writeln!(f, "    step \"{step}\"")?;
         }

@@ -10,33 +10,40 @@
 
 pub mod compare;
 mod draw;
+mod hunt;
 pub mod kept;
 mod pair;
 mod run;
 mod shrink;
+mod site;
 mod snapshot;
 mod step;
+mod tally;
 mod tell;
 pub(crate) mod wording;
 mod workers;
 
 pub use draw::{STEPS_MAX, draw};
+pub use hunt::{Hunted, hunt};
 pub use kept::Kept;
-pub use pair::{NoPair, Pair};
+pub use pair::{NoPair, Pair, Wanted, Which};
+pub(crate) use run::IDLE;
 pub use run::{Compared, Seen, Verifier};
 pub use shrink::shrink;
+pub use site::{Listens, PidPath, Runs, Site};
 pub use snapshot::Snapshot;
-pub use step::{Binary, Configured, Hold, NoStep, PidFileIs, Signal, Step, Whom};
+pub use step::{Binary, Configured, Connect, Hold, NoStep, PidFileIs, Signal, Step, Whom};
+pub use tally::Tally;
 pub use tell::tell;
-pub use workers::{Found, Run, verify};
+pub use workers::{Found, Played, Run, verify};
 
 use serde::{Deserialize, Serialize};
 
 /// What is played.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
-    /// `worker_processes` at the start.
-    pub workers: u16,
+    /// What nginx is at the start.
+    pub site: Site,
     /// What is done, one after another; between two steps everything comes to rest.
     pub steps: Vec<Step>,
 }

@@ -1,8 +1,8 @@
 //! Plays a sequence on both sides, as often as it takes to say whether they are the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::{self, Difference};
+use super::compare::{self, Difference, Excused};
 use super::{Pair, Sequence, Snapshot};
 use crate::live::{self, Isolation, LiveError, Setting, nginx};
 use crate::mutant::Mutant;
@@ -12,6 +12,9 @@ use crate::scenario::{Expect, Load, Release, Scenario, WorldKind};
 const RUNS_MAX: usize = 8;
 /// How long one run may take; a world that never rests is seen as it is.
 const DEADLINE_MS: u64 = 120_000;
+
+/// How a step begins to tell that it did nothing.
+pub(crate) const IDLE: &str = "nothing done: ";
 
 /// Plays sequences with one pair of releases.
 #[derive(Debug, Clone)]
@@ -34,11 +37,13 @@ pub struct Seen {
 
 /// What a sequence has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Compared {
-    /// Both sides are the same, but for what real nginx differs in from itself.
-    Same,
-    /// They are not.
-    Differs(Box<Seen>),
+pub struct Compared {
+    /// The steps that had nobody to act on, by position.
+    pub idle: BTreeSet<usize>,
+    /// What real nginx differs in from itself, and so was not compared.
+    pub excused: Excused,
+    /// Where the two sides part, beyond that; `None` if they are the same.
+    pub differs: Option<Box<Seen>>,
 }
 
 impl Verifier {
@@ -46,6 +51,12 @@ impl Verifier {
     #[must_use]
     pub fn new(pair: Pair, releases: Vec<nginx::Found>, mutants: Vec<Mutant>) -> Self {
         Self { pair, releases, mutants }
+    }
+
+    /// The same, with fakes that have other deliberate defects.
+    #[must_use]
+    pub fn with(&self, mutants: Vec<Mutant>) -> Self {
+        Self { mutants, ..self.clone() }
     }
 
     /// The pair that it plays with.
@@ -59,17 +70,33 @@ impl Verifier {
     /// # Errors
     /// [`LiveError`] if there is no world to play in.
     pub fn verify(&self, sequence: &Sequence) -> Result<Compared, LiveError> {
-        let (mut fakes, mut reals) = (Vec::new(), Vec::new());
+        self.verify_beside(sequence, &mut Vec::new())
+    }
+
+    /// The same, beside runs of real nginx that are there already; more are added where they are needed.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub fn verify_beside(
+        &self,
+        sequence: &Sequence,
+        reals: &mut Vec<Vec<Snapshot>>,
+    ) -> Result<Compared, LiveError> {
+        let mut fakes = Vec::new();
         loop {
             fakes.push(self.play(sequence, WorldKind::Fake)?);
-            reals.push(self.play(sequence, WorldKind::Real)?);
-            let Some((fake, real, difference)) = compare::best(&fakes, &reals) else {
-                return Ok(Compared::Same);
-            };
-            if reals.len() >= RUNS_MAX {
-                let (fake, real) = (fakes.swap_remove(fake), reals.swap_remove(real));
-                return Ok(Compared::Differs(Box::new(Seen { fake, real, difference })));
+            if reals.len() < fakes.len() {
+                reals.push(self.play(sequence, WorldKind::Real)?);
             }
+            let differs = match compare::best(&fakes, reals) {
+                None => None,
+                Some(_) if fakes.len() < RUNS_MAX => continue,
+                Some((fake, real, difference)) => {
+                    let (fake, real) = (fakes.swap_remove(fake), reals[real].clone());
+                    Some(Box::new(Seen { fake, real, difference }))
+                }
+            };
+            return Ok(Compared { idle: idle(&reals[0]), excused: compare::excused(reals), differs });
         }
     }
 
@@ -92,9 +119,18 @@ impl Verifier {
     }
 }
 
+/// The steps behind which a run says that nothing was done; snapshot 0 is the start.
+fn idle(run: &[Snapshot]) -> BTreeSet<usize> {
+    let steps = run.iter().skip(1).enumerate();
+    steps
+        .filter(|(_, seen)| seen.of("step").iter().any(|said| said.starts_with(IDLE)))
+        .map(|(at, _)| at)
+        .collect()
+}
+
 /// The world that a sequence is played in: a story without acts and without load.
 fn scenario(pair: Pair, sequence: &Sequence) -> Scenario {
-    let release = |version: String| Release { version, workers: sequence.workers, fault: None };
+    let release = |version: String| Release { version, workers: sequence.site.workers, fault: None };
     Scenario {
         name: "conformance".into(),
         why: "The fake does what nginx does.".into(),

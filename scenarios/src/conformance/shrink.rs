@@ -1,6 +1,6 @@
 //! From a sequence that differs to the few steps that it needs.
 
-use super::{Compared, Seen, Sequence, Verifier};
+use super::{Listens, Runs, Seen, Sequence, Site, Verifier};
 use crate::live::LiveError;
 
 /// Leaves out steps as long as the two sides still differ: first all behind the difference, then one by one.
@@ -20,7 +20,7 @@ pub fn shrink(
             if !goes_on() {
                 return Ok(best);
             }
-            if let Compared::Differs(seen) = verifier.verify(&smaller)? {
+            if let Some(seen) = verifier.verify(&smaller)?.differs {
                 best = (smaller, *seen);
                 break;
             }
@@ -34,23 +34,25 @@ pub fn shrink(
 /// Every sequence with less in it, the smallest first; snapshot 0 is the start, so step n has snapshot n + 1.
 fn smaller(sequence: &Sequence, differs_at: usize) -> Vec<Sequence> {
     let mut all = Vec::new();
-    let mut push = |steps: Vec<_>, workers| {
-        let smaller = Sequence { workers, steps };
+    let mut push = |steps: Vec<_>, site| {
+        let smaller = Sequence { site, steps };
         if smaller != *sequence {
             all.push(smaller);
         }
     };
-    let steps = &sequence.steps;
+    let (steps, site) = (&sequence.steps, sequence.site);
     if differs_at < steps.len() {
-        push(steps[..differs_at].to_vec(), sequence.workers);
+        push(steps[..differs_at].to_vec(), site);
         return all;
     }
     for at in 0..steps.len() {
         let mut fewer = steps.clone();
         fewer.remove(at);
-        push(fewer, sequence.workers);
+        push(fewer, site);
     }
-    push(steps.clone(), 1);
+    push(steps.clone(), Site { workers: 1, ..site });
+    push(steps.clone(), Site { listens: Listens::Plain, ..site });
+    push(steps.clone(), Site { runs: Runs::Daemon, ..site });
     all
 }
 
@@ -61,13 +63,13 @@ mod tests {
 
     #[test]
     fn what_comes_behind_the_difference_goes_first() {
-        let steps = vec![Step::Connect, Step::Start, Step::Connect];
-        let sequence = Sequence { workers: 1, steps };
+        let steps = vec![Step::Finish, Step::Start, Step::Finish];
+        let sequence = Sequence { site: Site::plain(1), steps };
 
         let first = smaller(&sequence, 2);
         let then = smaller(&first[0], 2);
 
-        assert_eq!(first[0].steps, [Step::Connect, Step::Start]);
+        assert_eq!(first[0].steps, [Step::Finish, Step::Start]);
         assert_eq!(then.iter().map(|smaller| smaller.steps.len()).collect::<Vec<_>>(), [1, 1]);
     }
 }

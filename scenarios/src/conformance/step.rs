@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use super::site::{Listens, PidPath, Runs};
 
 /// What is done to a world at rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,16 +26,22 @@ pub enum Step {
     /// `nginx` as at the start, whether it runs or not.
     Start,
     /// A new connection with one request.
-    Connect,
-    /// A new connection that stays open.
-    Hold(Hold),
+    Connect(Connect),
+    /// A new connection that stays open, and that this worker takes.
+    Hold(Hold, Whom),
+    /// Every open connection sends what it has held back.
+    Finish,
 }
 
 /// The signals that nginx's documentation names, and KILL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are the kernel's")]
 pub enum Signal {
     Hup,
+    Int,
     Quit,
     Term,
     Winch,
@@ -42,7 +51,10 @@ pub enum Signal {
 }
 
 /// Who is meant; nobody, if there is no such process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Whom {
     /// The oldest master.
     OldMaster,
@@ -50,12 +62,19 @@ pub enum Whom {
     NewMaster,
     /// The oldest worker of an older generation than the youngest, or of the only one.
     OldWorker,
+    /// The youngest of these.
+    LastOldWorker,
     /// The oldest worker of the youngest generation, if there are two.
     NewWorker,
+    /// The youngest of these.
+    LastNewWorker,
 }
 
 /// What lies at the binary's path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Binary {
     /// The release that served at the start.
     Old,
@@ -63,6 +82,12 @@ pub enum Binary {
     New,
     /// A file that no kernel executes.
     Broken,
+    /// Nothing.
+    Absent,
+    /// The other release, which nobody may execute.
+    Locked,
+    /// A script that exits with 3.
+    Failing,
 }
 
 /// What the configuration says.
@@ -70,12 +95,21 @@ pub enum Binary {
 pub enum Configured {
     /// So many workers, and no mistake.
     Workers(u16),
+    /// Other addresses.
+    Listens(Listens),
+    /// Another way to run.
+    Runs(Runs),
+    /// Another pid file.
+    Pid(PidPath),
     /// An unknown directive.
     Broken,
 }
 
 /// What became of the pid file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PidFileIs {
     Empty,
@@ -83,8 +117,23 @@ pub enum PidFileIs {
     Garbage,
 }
 
+/// Where a connection goes.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Connect {
+    /// To the address that nginx always listens at.
+    Tcp,
+    /// To the unix socket's path.
+    Unix,
+}
+
 /// What an open connection has sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Hold {
     /// Nothing.
     Silent,
@@ -100,100 +149,61 @@ pub enum Hold {
 pub struct NoStep(pub String);
 
 /// Every form of a step.
-const FORMS: &str = "\"signal HUP old-master\", \"signals HUP QUIT new-master\", \"install new\", \"configure 2 workers\", \"configure broken\", \"pid-file empty\", \"nginx -s reload\", \"start\", \"connect\", \"hold silent\"";
+const FORMS: &str = "\"signal HUP old-master\", \"signals HUP QUIT new-master\", \"install new\", \"configure 2 workers\", \"configure listens unix\", \"configure runs single\", \"configure pid other\", \"configure broken\", \"pid-file empty\", \"nginx -s reload\", \"start\", \"connect tcp\", \"hold silent old-worker\", \"finish\"";
 /// What `nginx` may be called with.
-pub(super) const OPTIONS: [&str; 6] = ["-s reload", "-s stop", "-s quit", "-s reopen", "-t", "-v"];
+pub(super) const OPTIONS: [&str; 8] =
+    ["-s reload", "-s stop", "-s quit", "-s reopen", "-t", "-T -q", "-v", "-t -s reload"];
 
-impl Signal {
-    /// Every one.
-    pub const ALL: [Self; 7] =
-        [Self::Hup, Self::Quit, Self::Term, Self::Winch, Self::Usr1, Self::Usr2, Self::Kill];
-
-    /// `HUP`.
+impl Step {
+    /// What kind of step it is, as steps are counted.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn kind(&self) -> String {
         match self {
-            Self::Hup => "HUP",
-            Self::Quit => "QUIT",
-            Self::Term => "TERM",
-            Self::Winch => "WINCH",
-            Self::Usr1 => "USR1",
-            Self::Usr2 => "USR2",
-            Self::Kill => "KILL",
+            Self::Signal(signal, whom) => {
+                let role = match whom {
+                    Whom::OldMaster | Whom::NewMaster => "master",
+                    Whom::OldWorker | Whom::LastOldWorker | Whom::NewWorker | Whom::LastNewWorker => "worker",
+                };
+                format!("signal {} {role}", word(*signal))
+            }
+            Self::Signals(..) => "signals".into(),
+            Self::Configure(Configured::Workers(_)) => "configure workers".into(),
+            Self::Hold(hold, _) => format!("hold {}", word(*hold)),
+            Self::Install(_)
+            | Self::Configure(_)
+            | Self::PidFile(_)
+            | Self::CommandLine(_)
+            | Self::Start
+            | Self::Connect(_)
+            | Self::Finish => self.to_string(),
         }
     }
 }
 
-impl Whom {
-    /// Every one.
-    pub const ALL: [Self; 4] = [Self::OldMaster, Self::NewMaster, Self::OldWorker, Self::NewWorker];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OldMaster => "old-master",
-            Self::NewMaster => "new-master",
-            Self::OldWorker => "old-worker",
-            Self::NewWorker => "new-worker",
-        }
-    }
-}
-
-impl Binary {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Old, Self::New, Self::Broken];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Old => "old",
-            Self::New => "new",
-            Self::Broken => "broken",
-        }
-    }
-}
-
-impl PidFileIs {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Empty, Self::Absent, Self::Garbage];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::Absent => "absent",
-            Self::Garbage => "garbage",
-        }
-    }
-}
-
-impl Hold {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Silent, Self::Half, Self::Kept];
-
-    /// `silent`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Silent => "silent",
-            Self::Half => "half",
-            Self::Kept => "kept",
-        }
-    }
+/// A name of a list, as it is written.
+pub(super) fn word(name: impl Into<&'static str>) -> &'static str {
+    name.into()
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Signal(signal, whom) => write!(f, "signal {} {}", signal.name(), whom.name()),
+        match *self {
+            Self::Signal(signal, whom) => write!(f, "signal {} {}", word(signal), word(whom)),
             Self::Signals(one, two, whom) => {
-                write!(f, "signals {} {} {}", one.name(), two.name(), whom.name())
+                write!(f, "signals {} {} {}", word(one), word(two), word(whom))
             }
-            Self::Install(binary) => write!(f, "install {}", binary.name()),
+            Self::Install(binary) => write!(f, "install {}", word(binary)),
             Self::Configure(Configured::Workers(workers)) => write!(f, "configure {workers} workers"),
+            Self::Configure(Configured::Listens(listens)) => write!(f, "configure listens {}", word(listens)),
+            Self::Configure(Configured::Runs(runs)) => write!(f, "configure runs {}", word(runs)),
+            Self::Configure(Configured::Pid(path)) => write!(f, "configure pid {}", word(path)),
             Self::Configure(Configured::Broken) => f.write_str("configure broken"),
-            Self::PidFile(is) => write!(f, "pid-file {}", is.name()),
-            Self::CommandLine(option) => write!(f, "nginx {option}"),
+            Self::PidFile(is) => write!(f, "pid-file {}", word(is)),
+            Self::CommandLine(ref option) => write!(f, "nginx {option}"),
             Self::Start => f.write_str("start"),
-            Self::Connect => f.write_str("connect"),
-            Self::Hold(hold) => write!(f, "hold {}", hold.name()),
+            Self::Connect(to) => write!(f, "connect {}", word(to)),
+            Self::Hold(hold, whom) => write!(f, "hold {} {}", word(hold), word(whom)),
+            Self::Finish => f.write_str("finish"),
         }
     }
 }
@@ -208,22 +218,24 @@ impl FromStr for Step {
 }
 
 fn of_words(words: &[&str]) -> Option<Step> {
-    let signal = |word: &str| Signal::ALL.into_iter().find(|signal| signal.name() == word);
-    let whom = |word: &str| Whom::ALL.into_iter().find(|whom| whom.name() == word);
     Some(match words {
-        ["signal", one, to] => Step::Signal(signal(one)?, whom(to)?),
-        ["signals", one, two, to] => Step::Signals(signal(one)?, signal(two)?, whom(to)?),
-        ["install", name] => Step::Install(Binary::ALL.into_iter().find(|binary| binary.name() == *name)?),
+        ["signal", one, to] => Step::Signal(one.parse().ok()?, to.parse().ok()?),
+        ["signals", one, two, to] => Step::Signals(one.parse().ok()?, two.parse().ok()?, to.parse().ok()?),
+        ["install", name] => Step::Install(name.parse().ok()?),
         ["configure", "broken"] => Step::Configure(Configured::Broken),
         ["configure", workers, "workers"] => Step::Configure(Configured::Workers(workers.parse().ok()?)),
-        ["pid-file", name] => Step::PidFile(PidFileIs::ALL.into_iter().find(|is| is.name() == *name)?),
+        ["configure", "listens", name] => Step::Configure(Configured::Listens(name.parse().ok()?)),
+        ["configure", "runs", name] => Step::Configure(Configured::Runs(name.parse().ok()?)),
+        ["configure", "pid", name] => Step::Configure(Configured::Pid(name.parse().ok()?)),
+        ["pid-file", name] => Step::PidFile(name.parse().ok()?),
         ["nginx", option @ ..] => {
             let option = option.join(" ");
             Step::CommandLine(OPTIONS.contains(&option.as_str()).then_some(option)?)
         }
         ["start"] => Step::Start,
-        ["connect"] => Step::Connect,
-        ["hold", name] => Step::Hold(Hold::ALL.into_iter().find(|hold| hold.name() == *name)?),
+        ["connect", to] => Step::Connect(to.parse().ok()?),
+        ["hold", name, by] => Step::Hold(name.parse().ok()?, by.parse().ok()?),
+        ["finish"] => Step::Finish,
         _ => return None,
     })
 }

@@ -9,7 +9,7 @@ use super::{Seen, Sequence, Snapshot};
 /// # Errors
 /// As the writer.
 pub fn tell(sequence: &Sequence, seen: &Seen, out: &mut impl Write) -> fmt::Result {
-    writeln!(out, "  {} workers", sequence.workers)?;
+    writeln!(out, "  {}", sequence.site)?;
     for (step, number) in sequence.steps.iter().zip(1..) {
         let mark = if number == seen.difference.step { "here they part" } else { "" };
         writeln!(out, "{number:3} {step:36} {mark}", step = step.to_string())?;

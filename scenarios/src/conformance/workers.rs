@@ -1,6 +1,6 @@
 //! Plays the sequences of a run, and puts together what they found.
 
-use super::{Compared, Seen, Sequence, Verifier, draw};
+use super::{Compared, Seen, Sequence, Tally, Verifier, draw};
 use crate::live::LiveError;
 use crate::model::choice::Seeded;
 use crate::pool::{self, Extent, Stop};
@@ -31,8 +31,18 @@ pub struct Found {
     pub seen: Seen,
 }
 
-/// Plays a run; returns how many were the same, and those that were not, by their seeds. `look` is told both numbers
-/// several times a second.
+/// What a run has shown.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// How many were the same.
+    pub same: u64,
+    /// Those that were not, by their seeds.
+    pub found: Vec<Found>,
+    /// What was done, and what real nginx differed in from itself.
+    pub tally: Tally,
+}
+
+/// Plays a run. `look` is told several times a second how many were the same, and how many were not.
 ///
 /// # Errors
 /// The first [`LiveError`] of any thread.
@@ -40,30 +50,30 @@ pub fn verify(
     verifier: &Verifier,
     run: &Run,
     mut look: impl FnMut(u64, usize) -> Stop,
-) -> Result<(u64, Vec<Found>), LiveError> {
+) -> Result<Played, LiveError> {
     let extent = Extent { count: run.sequences, batch: 1, for_ms: run.for_ms, jobs: run.jobs };
-    let (mut same, mut found) = (0, Vec::new());
+    let mut played = Played::default();
     pool::play(
         &extent,
         |numbers| play(verifier, run, numbers.start),
         |news| {
-            match news {
-                Some(None) => same += 1,
-                Some(Some(one)) => found.push(one),
-                None => {}
+            if let Some((seed, sequence, compared)) = news {
+                played.tally.count(&sequence, &compared);
+                match compared.differs {
+                    None => played.same += 1,
+                    Some(seen) => played.found.push(Found { seed, sequence, seen: *seen }),
+                }
             }
-            look(same, found.len())
+            look(played.same, played.found.len())
         },
     )?;
-    found.sort_by_key(|found| found.seed);
-    Ok((same, found))
+    played.found.sort_by_key(|found| found.seed);
+    Ok(played)
 }
 
-fn play(verifier: &Verifier, run: &Run, nth: u64) -> Result<Option<Found>, LiveError> {
+fn play(verifier: &Verifier, run: &Run, nth: u64) -> Result<(u64, Sequence, Compared), LiveError> {
     let seed = run.seed.wrapping_add(nth);
     let sequence = draw(&mut Seeded::new(seed), run.steps_max);
-    match verifier.verify(&sequence)? {
-        Compared::Same => Ok(None),
-        Compared::Differs(seen) => Ok(Some(Found { seed, sequence, seen: *seen })),
-    }
+    let compared = verifier.verify(&sequence)?;
+    Ok((seed, sequence, compared))
 }

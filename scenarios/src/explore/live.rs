@@ -1,10 +1,9 @@
 //! Random scripts on real processes.
 
 use super::judge::wrong;
-use super::{Failure, Shrunk, Tally, World, shrink};
+use super::{Draw, Failure, Shrunk, Tally, World, shrink};
 use crate::live::{self, Isolation, LiveError, Setting, nginx, storm};
 use crate::model::binaries::BINARIES;
-use crate::model::choice::Seeded;
 use crate::model::fault::{Blow, Fault};
 use crate::model::script::Script;
 use crate::mutant::{self, Mutant};
@@ -17,6 +16,7 @@ pub struct Live {
     world: WorldKind,
     releases: Vec<nginx::Found>,
     mutants: Vec<Mutant>,
+    draw: Draw,
 }
 
 impl Live {
@@ -24,14 +24,20 @@ impl Live {
     #[must_use]
     pub fn new(world: WorldKind, mutants: Vec<Mutant>) -> Self {
         let releases = if world == WorldKind::Real { nginx::releases() } else { Vec::new() };
-        Self { world, releases, mutants }
+        Self { world, releases, mutants, draw: Draw::default() }
+    }
+
+    /// Draws its scripts like this.
+    #[must_use]
+    pub fn drawing(self, draw: Draw) -> Self {
+        Self { draw, ..self }
     }
 
     /// The faults that can be done to processes from outside.
     #[must_use]
     pub fn faults() -> Vec<Fault> {
         // Nobody can make a process exit by itself.
-        Fault::all().filter(|fault| !matches!(fault, Fault::Blow(Blow::Exit, _))).collect()
+        Fault::drawn().filter(|fault| !matches!(fault, Fault::Blow(Blow::Exit, _))).collect()
     }
 
     /// Plays a script once.
@@ -55,13 +61,14 @@ impl Live {
     /// The command that plays the script of a seed again.
     fn replay(&self, seed: u64) -> String {
         let mutants = mutant::as_arguments(&self.mutants);
-        format!("oldbin-lab explore --world {} --seed {seed} --scripts 1{mutants}", self.world)
+        let draw = self.draw.as_arguments(seed);
+        format!("oldbin-lab explore --world {} --seed {seed} --scripts 1{draw}{mutants}", self.world)
     }
 }
 
 impl World for Live {
     fn play(&self, seed: u64, tally: &mut Tally) -> Result<Option<Failure>, LiveError> {
-        let mut script = Script::draw(&mut Seeded::new(seed));
+        let mut script = Script::draw(&mut *self.draw.strategy.chooser(seed), self.draw.faults);
         if !storm::can_play(BINARIES[script.binary]) {
             script.binary = 0;
         }

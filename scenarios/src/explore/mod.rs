@@ -4,14 +4,17 @@
 //! depend on how many play at once. In the model a script is judged step by step; in a live world its trace is
 //! judged by the invariants.
 
+mod draw;
 mod judge;
 mod live;
 mod model;
 mod replay;
+pub mod results;
 mod shrink;
 mod tally;
 mod workers;
 
+pub use draw::Draw;
 pub use judge::{JUDGED, verdict, wrong};
 pub use live::Live;
 pub use model::Model;

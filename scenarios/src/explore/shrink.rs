@@ -23,6 +23,24 @@ pub enum Shrunk {
     Live(Box<Failure>),
 }
 
+impl Shrunk {
+    /// What did not hold then.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Model(shrunk) => &shrunk.why,
+            Self::Live(failure) => &failure.why,
+        }
+    }
+
+    /// What it needs, line by line: two failures with the same lines are one.
+    #[must_use]
+    pub fn steps(&self) -> Vec<String> {
+        // The last lines say what is wrong then, with numbers that may differ from run to run.
+        self.to_string().lines().take_while(|line| !line.starts_with("wrong ")).map(str::to_owned).collect()
+    }
+}
+
 impl fmt::Display for Shrunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

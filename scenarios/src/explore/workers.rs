@@ -3,14 +3,17 @@
 use super::{Failure, Tally, World};
 use crate::live::LiveError;
 use crate::pool::{self, Extent, Stop};
+use crate::shard::Shard;
 
 /// Which scripts are played.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     /// The first seed.
     pub seed: u64,
-    /// How many.
+    /// How many, by all shards together.
     pub scripts: u64,
+    /// Which of them are played here.
+    pub shard: Shard,
     /// How long at most.
     pub for_ms: Option<u64>,
     /// How many at once.
@@ -28,12 +31,17 @@ pub fn explore(
     run: &Run,
     mut look: impl FnMut(&Tally, &[Failure]) -> Stop,
 ) -> Result<(Tally, Vec<Failure>), LiveError> {
-    let extent = Extent { count: run.scripts, batch: world.batch(), for_ms: run.for_ms, jobs: run.jobs };
+    let extent = Extent {
+        count: run.shard.share(run.seed, run.scripts),
+        batch: world.batch(),
+        for_ms: run.for_ms,
+        jobs: run.jobs,
+    };
     let (mut tally, mut failures) = (Tally::default(), Vec::new());
     let play = |numbers: std::ops::Range<u64>| {
         let (mut counted, mut found) = (Tally::default(), Vec::new());
         for nth in numbers {
-            found.extend(world.play(run.seed.wrapping_add(nth), &mut counted)?);
+            found.extend(world.play(run.shard.nth(run.seed, nth), &mut counted)?);
         }
         Ok((counted, found))
     };

@@ -5,7 +5,7 @@
 //! before the moment `struck.NAME`. A trace without such moments, as of every story, has no excuses: a story says
 //! itself what holds in spite of its faults.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{SIGHT_MS, State};
 use crate::trace::{Role, Trace, What};
@@ -38,8 +38,8 @@ impl Blow {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Excuses {
     blows: Vec<Blow>,
-    /// Workers that were felled, by a blow to them or to their master.
-    felled: BTreeSet<u32>,
+    /// Workers that were felled, by a blow to them or to their master, and when.
+    felled: BTreeMap<u32, u64>,
     /// From when until when nobody need accept: those who would were felled, and are not replaced yet.
     nobody_accepts: Vec<(u64, u64)>,
 }
@@ -61,7 +61,7 @@ impl Excuses {
             {
                 since_us = since_us.or(Some(event.at_us));
                 if *signal != "QUIT" {
-                    excuses.felled.insert(*pid);
+                    excuses.felled.insert(*pid, event.at_us);
                 }
             }
             if let Some(began_us) = since_us
@@ -96,7 +96,7 @@ impl Excuses {
                     since_us = since_us.or(Some(event.at_us));
                 }
                 if signal != "QUIT" {
-                    excuses.felled.extend(leaving);
+                    excuses.felled.extend(leaving.into_iter().map(|pid| (pid, event.at_us)));
                 }
             }
             excuses.blows.push(Blow { position, at_us: event.at_us, name: name.to_owned(), on });
@@ -108,7 +108,8 @@ impl Excuses {
     /// True if somebody accepts who came after the blow, or somebody else and all is at rest.
     fn is_replaced(&self, state: &State, leavers: &BTreeMap<u32, &str>, began_us: u64, what: &What) -> bool {
         let stays = |worker: &super::Process| worker.is_serving() && !leavers.contains_key(&worker.parent);
-        let is_well = |pid: &u32| !self.felled.contains(pid) && state.processes.get(pid).is_some_and(stays);
+        let is_well =
+            |pid: &u32| !self.felled.contains_key(pid) && state.processes.get(pid).is_some_and(stays);
         if let What::Listening { pid, accepting: true, .. } = what {
             return is_well(pid) && state.processes.get(pid).is_some_and(|of| of.born_us >= began_us);
         }
@@ -155,10 +156,14 @@ impl Excuses {
             return false;
         }
         let died = |what| if let &What::Died { pid, .. } = what { Some(pid) } else { None };
-        let within = from_us..=until_us + SIGHT_MS * 1_000;
+        // Whoever was felled may cut its requests at any time from the blow to its death.
+        let was_dying = |pid: &u32, died_us: u64| {
+            let felled_us = self.felled.get(pid);
+            felled_us.is_some_and(|&at_us| at_us <= until_us + SIGHT_MS * 1_000) && died_us >= from_us
+        };
         trace
             .select(died)
-            .filter(|(_, event, pid)| within.contains(&event.at_us) && self.felled.contains(pid))
+            .filter(|(_, event, pid)| was_dying(pid, event.at_us))
             .any(|(.., pid)| worker.is_none_or(|worker| worker == pid))
     }
 

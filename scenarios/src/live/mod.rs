@@ -24,7 +24,7 @@ mod subject;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use orchestrator::Rehearsal;
 use orchestrator::machine::Defects;
@@ -124,6 +124,17 @@ pub(crate) fn conform(
     setting: &Setting,
 ) -> Result<Vec<Snapshot>, LiveError> {
     launch::conform(sequence, scenario, setting)
+}
+
+/// This executable with these arguments, as the first process of namespaces of its own: processes, mounts, network.
+/// Where they cannot be had it runs nothing, and says so on standard output.
+///
+/// Every program that starts it calls [`run_if_agent`] first.
+#[must_use]
+pub fn apart(arguments: &[&str]) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args([launch::AGENT, "namespaces"]).args(arguments);
+    command
 }
 
 /// Becomes an agent, a load or an `oldbin` if this process's first argument says so, and tells the exit code;

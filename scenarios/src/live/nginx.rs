@@ -22,6 +22,15 @@ pub struct Found {
     pub path: PathBuf,
 }
 
+impl Found {
+    /// The module of `stream`, if it lies beside the binary as `scripts/real-nginx` puts it.
+    #[must_use]
+    pub fn stream_module(&self) -> Option<PathBuf> {
+        let path = self.path.parent()?.join("modules/ngx_stream_module.so");
+        path.is_file().then_some(path)
+    }
+}
+
 /// The two releases of a run, and why it is these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {

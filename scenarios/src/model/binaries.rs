@@ -24,6 +24,9 @@ pub const BINARIES: [Option<Fault>; 14] = [
     Some(Fault::Answers { code: 503 }),
 ];
 
+/// Which of a setting's images a package manager brings, in a setting that has one: behind the old binary and the new.
+pub(super) const PACKAGED: u8 = 2;
+
 impl Script {
     /// What the new binary does wrong, in the words of a stamp.
     #[must_use]

@@ -18,7 +18,7 @@ use super::fault::Blow;
 use super::kernel::{Kernel, Proc, Shown};
 
 /// The blows of a script, as far as they matter still.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Excuses {
     /// Workers that would accept.
     workers: SmallVec<[Pid; 4]>,
@@ -81,6 +81,26 @@ impl Excuses {
     /// True if this process was struck by the script.
     pub(super) fn has_struck(&self, pid: Pid) -> bool {
         self.struck.contains(&pid)
+    }
+
+    /// Without what nobody will ask for again: the dead who were no masters, and the order of blows.
+    pub(super) fn as_far_as_they_matter(&self, kernel: &Kernel) -> Self {
+        let is_alive = |pid: &Pid| kernel.process(*pid).is_some_and(Proc::is_alive);
+        let sorted = |pids: &[Pid], keeps: &dyn Fn(&Pid) -> bool| {
+            let mut kept: SmallVec<[Pid; 4]> = pids.iter().copied().filter(keeps).collect();
+            kept.sort_unstable();
+            kept.dedup();
+            kept
+        };
+        // It matters that there is one, not which.
+        let workers = self.workers.iter().copied().take(1).map(|_| Pid(0)).collect();
+        let is_master = |pid: &Pid| kernel.generation_of(*pid).is_some();
+        Self {
+            workers,
+            told: sorted(&self.told, &is_alive),
+            cut: sorted(&self.cut, &is_alive).into_iter().collect(),
+            struck: sorted(&self.struck, &|pid| is_alive(pid) || is_master(pid)),
+        }
     }
 
     /// True if somebody who was struck does not show it.

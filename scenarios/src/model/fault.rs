@@ -14,6 +14,10 @@ pub enum Fault {
     Blow(Blow, Whom),
     /// HUP to whoever the pid file names.
     Reload,
+    /// USR1 to whoever the pid file names: logs are rotated.
+    Reopen,
+    /// A package manager puts another release's binary at the path.
+    Package,
     /// USR2 to the old master while its new binary runs, which nginx refuses.
     SecondUsr2,
     /// The orchestrator is killed.
@@ -54,7 +58,7 @@ use Blow::{Exit, Kill, Quit, Term};
 use Whom::{NewMaster, NewWorker, OldMaster, OldWorker};
 
 /// Every fault by its name.
-const NAMES: [(Fault, &str); 21] = [
+const NAMES: [(Fault, &str); 23] = [
     (Fault::Blow(Kill, OldMaster), "kill-old-master"),
     (Fault::Blow(Kill, NewMaster), "kill-new-master"),
     (Fault::Blow(Kill, OldWorker), "kill-old-worker"),
@@ -76,12 +80,26 @@ const NAMES: [(Fault, &str); 21] = [
     (Fault::Crash, "crash"),
     (Fault::Interrupt, "interrupt"),
     (Fault::FullDisk, "full-disk"),
+    (Fault::Reopen, "reopen"),
+    (Fault::Package, "package"),
 ];
 
 impl Fault {
     /// Every fault.
     pub fn all() -> impl Iterator<Item = Self> {
         NAMES.iter().map(|&(fault, _)| fault)
+    }
+
+    /// Those that random scripts draw from. A seed means the same script for ever, so that what came later is not
+    /// among them.
+    pub fn drawn() -> impl Iterator<Item = Self> {
+        Self::all().filter(|fault| !fault.is_harmless())
+    }
+
+    /// True if it takes nobody away and gives no process another life, so that nothing is excused by it.
+    #[must_use]
+    pub const fn is_harmless(self) -> bool {
+        matches!(self, Self::Reopen | Self::Package)
     }
 
     /// True if it ends a master.
@@ -159,7 +177,7 @@ pub fn plan(chooser: &mut dyn Chooser, kinds: &[Fault], count_max: usize, steps:
     let count = number(chooser, count_max + 1, About::Fault);
     let mut planned: Vec<Planned> = (0..count)
         .map(|_| {
-            let fault = kinds[number(chooser, kinds.len(), About::Fault)];
+            let fault = kinds[number(chooser, kinds.len(), About::FaultKind)];
             let step = u32::try_from(number(chooser, steps, About::Fault)).unwrap_or(u32::MAX);
             let picks = matches!(fault, Fault::Blow(_, OldWorker | NewWorker));
             let which = if picks { number(chooser, WHICH_MAX, About::Fault) } else { 0 };

@@ -1,7 +1,8 @@
 //! A runbook in a model world: step by step, as the shell and the person would.
 //!
 //! Before each step the world may move, for as long as the chooser likes; `nginx -t` and `nginx -s` are
-//! processes of this world.
+//! processes of this world. Where somebody stands in a runbook is a value, so that a walk over all interleavings
+//! can stop in the middle of a step.
 
 use std::collections::BTreeMap;
 
@@ -31,17 +32,118 @@ pub struct Said {
 /// # Errors
 /// [`Broken`] if the world cannot go on.
 pub fn perform(world: &mut World<'_>, runbook: &Runbook, first_step: u32) -> Result<Said, Broken> {
-    let values = values(world);
-    let mut subject = Person { world, values };
-    for (step, number) in runbook.steps.iter().zip(first_step..) {
-        if let Err(why) = subject.step(step, number)?
+    let book = Book::new(world, runbook.clone(), first_step);
+    let mut reading = Reading::new();
+    loop {
+        if let Err(broken) = world.until_turn(reading.wish()) {
+            reading.is_cut_short(world, &book);
+            return Err(broken);
+        }
+        if let Some(said) = reading.go(world, &book) {
+            return Ok(said);
+        }
+    }
+}
+
+/// A runbook with the words that stand for its placeholders.
+pub(super) struct Book {
+    runbook: Runbook,
+    values: BTreeMap<&'static str, String>,
+    first_step: u32,
+}
+
+impl Book {
+    /// Its steps are numbered from `first_step`.
+    pub(super) fn new(world: &World<'_>, runbook: Runbook, first_step: u32) -> Self {
+        Self { runbook, values: values(world), first_step }
+    }
+
+    fn step(&self, nth: u16) -> &Step {
+        &self.runbook.steps[usize::from(nth)]
+    }
+
+    fn number(&self, nth: u16) -> u32 {
+        self.first_step + u32::from(nth)
+    }
+}
+
+/// Where somebody stands who follows a runbook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Reading {
+    step: u16,
+    stage: Stage,
+}
+
+/// How far a step has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Stage {
+    Begin,
+    Sleeps { until_ms: u64 },
+    Waits { deadline_ms: u64, next_ms: Option<u64> },
+    Runs { pid: Pid, image: u8 },
+}
+
+impl Reading {
+    /// At the first step.
+    pub(super) const fn new() -> Self {
+        Self { step: 0, stage: Stage::Begin }
+    }
+
+    /// What is waited for.
+    pub(super) const fn wish(&self) -> Wish {
+        match self.stage {
+            Stage::Begin => Wish::Act(Act::Step),
+            Stage::Sleeps { until_ms } | Stage::Waits { next_ms: Some(until_ms), .. } => Wish::Time(until_ms),
+            Stage::Waits { deadline_ms, next_ms: None } => Wish::Change(deadline_ms),
+            // A shell waits for its command for as long as that takes.
+            Stage::Runs { .. } => Wish::Change(u64::MAX),
+        }
+    }
+
+    /// It is the person's turn. `Some`: this was the last step, or one that failed.
+    pub(super) fn go(&mut self, world: &mut World<'_>, book: &Book) -> Option<Said> {
+        let mut person = Person { world, values: &book.values };
+        let action = &book.step(self.step).action;
+        let done = match self.stage {
+            Stage::Begin => {
+                let (step, text) = (book.number(self.step), book.step(self.step).text.clone());
+                person.world.note(What::StepBegan { step, text });
+                person.begin(action)
+            }
+            Stage::Sleeps { .. } => Progress::Ended(Ok(())),
+            Stage::Waits { deadline_ms, .. } => person.wait(action, deadline_ms),
+            Stage::Runs { pid, image } => person.has_run(action, pid, image),
+        };
+        match done {
+            Progress::Goes(stage) => {
+                self.stage = stage;
+                None
+            }
+            Progress::Ended(done) => self.ended(world, book, done),
+        }
+    }
+
+    fn ended(&mut self, world: &mut World<'_>, book: &Book, done: Done) -> Option<Said> {
+        let (step, number) = (book.step(self.step), book.number(self.step));
+        world.note(What::StepEnded { step: number, failure: done.clone().err() });
+        if let Err(why) = done
             && !step.failure_is_ignored
         {
             let words = format!("step {number} failed: {}: {why}", step.text);
-            return Ok(Said { claim: Claim::Failed, exit_code: None, words });
+            return Some(Said { claim: Claim::Failed, exit_code: None, words });
+        }
+        *self = Self { step: self.step + 1, stage: Stage::Begin };
+        let claim = book.runbook.claims;
+        let is_last = usize::from(self.step) == book.runbook.steps.len();
+        is_last.then(|| Said { claim, exit_code: None, words: "every step is done".into() })
+    }
+
+    fn is_cut_short(&self, world: &mut World<'_>, book: &Book) {
+        if self.stage != Stage::Begin {
+            let failure = Some("it was cut short".into());
+            world.note(What::StepEnded { step: book.number(self.step), failure });
         }
     }
-    Ok(Said { claim: runbook.claims, exit_code: None, words: "every step is done".into() })
 }
 
 /// What stands in the place of a runbook's placeholders.
@@ -61,31 +163,25 @@ fn values(world: &World<'_>) -> BTreeMap<&'static str, String> {
 
 struct Person<'a, 'c> {
     world: &'a mut World<'c>,
-    values: BTreeMap<&'static str, String>,
+    values: &'a BTreeMap<&'static str, String>,
 }
 
 type Done = Result<(), String>;
 
-impl Person<'_, '_> {
-    fn step(&mut self, step: &Step, number: u32) -> Result<Done, Broken> {
-        self.world.until_turn(Wish::Act(Act::Step))?;
-        self.world.note(What::StepBegan { step: number, text: step.text.clone() });
-        let done = self.carry_out(&step.action);
-        let failure = match &done {
-            Ok(done) => done.clone().err(),
-            Err(_) => Some("it was cut short".into()),
-        };
-        self.world.note(What::StepEnded { step: number, failure });
-        done
-    }
+/// What came of a turn.
+enum Progress {
+    Goes(Stage),
+    Ended(Done),
+}
 
+impl Person<'_, '_> {
     fn path(&mut self, text: &str) -> Path {
-        let text = fill(text, &self.values);
+        let text = fill(text, self.values);
         self.world.paths.number(&text)
     }
 
-    fn carry_out(&mut self, action: &Action) -> Result<Done, Broken> {
-        Ok(match action {
+    fn begin(&mut self, action: &Action) -> Progress {
+        Progress::Ended(match action {
             Action::Copy { from, to } => {
                 let (from, to) = (self.path(from), self.path(to));
                 self.copy(from, to)
@@ -96,17 +192,18 @@ impl Person<'_, '_> {
                 done.map_err(|errno| format!("mv: {errno}"))
             }
             Action::Signal { signal, to } => self.signal(signal, to),
-            Action::Run { words, exit, says } => {
-                let words: Vec<String> = words.iter().map(|word| fill(word, &self.values)).collect();
-                let says = says.as_deref().map(|says| fill(says, &self.values));
-                self.run(&words, exit.unwrap_or(0), says.as_deref())?
-            }
+            Action::Run { words, .. } => match self.run(words) {
+                Ok(Some((pid, image))) => return self.has_run(action, pid, image),
+                Ok(None) => Ok(()),
+                Err(why) => Err(why),
+            },
             Action::Sleep { for_ms } => {
-                let until_ms = self.world.now_ms() + for_ms;
-                self.world.until_turn(Wish::Time(until_ms))?;
-                Ok(())
+                return Progress::Goes(Stage::Sleeps { until_ms: self.world.now_ms() + for_ms });
             }
-            Action::Wait { until, within_ms, every_ms } => self.wait(until, *within_ms, *every_ms)?,
+            Action::Wait { within_ms, .. } => {
+                let deadline_ms = self.world.now_ms() + within_ms;
+                return self.wait(action, deadline_ms);
+            }
             Action::Check { that } => {
                 if self.holds(that) {
                     Ok(())
@@ -160,49 +257,49 @@ impl Person<'_, '_> {
         }
     }
 
-    fn run(&mut self, words: &[String], exit: i32, says: Option<&str>) -> Result<Done, Broken> {
-        let Some((program, arguments)) = words.split_first() else { return Ok(Ok(())) };
-        let program = self.world.paths.number(program);
+    /// Starts a program; `None`: there are no words.
+    fn run(&mut self, words: &[String]) -> Result<Option<(Pid, u8)>, String> {
+        let words: Vec<String> = words.iter().map(|word| fill(word, self.values)).collect();
+        let Some((name, arguments)) = words.split_first() else { return Ok(None) };
+        let program = self.world.paths.number(name);
         let Some(Content::Image(image)) = self.world.state.kernel.files().read(program) else {
-            return Ok(Err(format!("{}: there is no such program", words[0])));
+            return Err(format!("{name}: there is no such program"));
         };
         let plan = plan_of(self.world.setting.images[usize::from(image)].plan, arguments);
-        let said = format!("nginx version: nginx/{}", self.world.setting.images[usize::from(image)].version);
         let pid = self.world.change(|kernel, around| kernel.run(program, plan, around));
-        let Some(pid) = pid else { return Ok(Err(format!("{}: it cannot be executed", words[0]))) };
-        let status = loop {
-            if let Some(status) = self.world.status_of(pid) {
-                break status;
-            }
-            // A shell waits for its command for as long as that takes.
-            self.world.until_turn(Wish::Change(u64::MAX))?;
+        pid.map(|pid| Some((pid, image))).ok_or_else(|| format!("{name}: it cannot be executed"))
+    }
+
+    /// Whether a program has ended, and as it should.
+    fn has_run(&mut self, action: &Action, pid: Pid, image: u8) -> Progress {
+        let Action::Run { exit, says, .. } = action else { return Progress::Ended(Ok(())) };
+        let Some(status) = self.world.status_of(pid) else {
+            return Progress::Goes(Stage::Runs { pid, image });
         };
         let code = match status {
             ExitStatus::Code(code) => i32::from(code),
             ExitStatus::Signal { number, .. } => 128 + i32::from(number),
         };
-        Ok(match says {
-            _ if code != exit => Err(format!("it exited with {code}")),
-            Some(says) if !said.contains(says) => Err(format!("it does not say {says:?}")),
+        let said = format!("nginx version: nginx/{}", self.world.setting.images[usize::from(image)].version);
+        let says = says.as_deref().map(|says| fill(says, self.values));
+        Progress::Ended(match says {
+            _ if code != exit.unwrap_or(0) => Err(format!("it exited with {code}")),
+            Some(says) if !said.contains(&says) => Err(format!("it does not say {says:?}")),
             _ => Ok(()),
         })
     }
 
-    fn wait(&mut self, until: &Condition, within_ms: u64, every_ms: Option<u64>) -> Result<Done, Broken> {
-        let deadline_ms = self.world.now_ms() + within_ms;
-        loop {
-            if self.holds(until) {
-                return Ok(Ok(()));
-            }
-            let now_ms = self.world.now_ms();
-            if now_ms >= deadline_ms {
-                return Ok(Err(format!("not within {within_ms} ms")));
-            }
-            self.world.until_turn(match every_ms {
-                Some(every_ms) => Wish::Time(deadline_ms.min(now_ms + every_ms)),
-                None => Wish::Change(deadline_ms),
-            })?;
+    fn wait(&mut self, action: &Action, deadline_ms: u64) -> Progress {
+        let Action::Wait { until, within_ms, every_ms } = action else { return Progress::Ended(Ok(())) };
+        if self.holds(until) {
+            return Progress::Ended(Ok(()));
         }
+        let now_ms = self.world.now_ms();
+        if now_ms >= deadline_ms {
+            return Progress::Ended(Err(format!("not within {within_ms} ms")));
+        }
+        let next_ms = every_ms.map(|every_ms| deadline_ms.min(now_ms + every_ms));
+        Progress::Goes(Stage::Waits { deadline_ms, next_ms })
     }
 
     fn holds(&mut self, condition: &Condition) -> bool {
@@ -255,8 +352,10 @@ fn plan_of(plan: Plan, arguments: &[String]) -> Plan {
         Some(_) | None => None,
     };
     let purpose = match asked {
+        _ if has("-t") || has("-T") => {
+            Purpose::Test { dump: has("-T"), quiet: has("-q"), signals: has("-s") }
+        }
         Some(signal) => Purpose::Signal(signal),
-        None if has("-t") || has("-T") => Purpose::Test { dump: has("-T"), quiet: has("-q") },
         None => Purpose::Run,
     };
     let print = (has("-v") || has("-V")).then_some(Print::Version);

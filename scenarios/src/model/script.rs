@@ -10,28 +10,33 @@
 //!    the script killed somebody after the command's last look.
 //! 4. Nobody is stuck with one fault or none before the commit point.
 //! 5. At the end one generation is left, and everybody who still serves has a master.
+//! 6. What the operator chose is kept, and nothing is undone for no reason: see [`super::rules`].
 
 use std::sync::{Arc, LazyLock};
 
 use fake_nginx::fault::Fault::NeverDrains;
 use fake_nginx::release::Version;
-use orchestrator::machine::{Options, Outcome, Phase};
+use orchestrator::machine::Options;
 
 use super::binaries::BINARIES;
-use super::choice::{About, Calm, Chooser, Name, Recorder, Who, number};
+use super::choice::{About, Calm, Chooser, Name, Recorder, number};
 use super::client::Clients;
 use super::fault::{Fault, Planned, plan};
-use super::kernel::{Conf, Image, Proc, Setting};
+use super::judge;
+use super::kernel::{Conf, Image, Setting};
 use super::operator::{Command, Ended, carry_out, options};
-use super::truth::{is_orphan, lie};
+use super::rules::{self, Rule, Typed, Wrong};
+use super::truth::Promise;
 use super::world::{Broken, Counts, State, Wish, World};
 use crate::scenario::Claim;
 use crate::trace::{Event, What};
 
 /// Among the first so many steps faults are planned.
 const FAULTS_WITHIN: usize = 400;
-/// How many faults a script has at most.
-const FAULTS_MAX: usize = 3;
+/// How many faults a script has at most, if nobody wants more.
+pub const FAULTS: usize = 3;
+/// How many faults a script can have.
+pub const FAULTS_MAX: usize = 6;
 /// How many commands are typed at most.
 const COMMANDS_MAX: usize = 4;
 /// What a slow answer takes.
@@ -39,20 +44,20 @@ const SLOW_MS: u64 = 500;
 /// How long workers may drain if the new ones never do.
 const DRAIN_MS: u64 = 10_000;
 /// Longer than anything that is waited for.
-const PATIENCE_MS: u64 = 600_000;
+pub(super) const PATIENCE_MS: u64 = 600_000;
 /// Fresh connections, and requests of lasting clients, that a run may have.
 const FRESH: u8 = 6;
 const LASTING: u8 = 6;
 /// How long the end may take, longer than every deadline of the orchestrator together.
 const END_MS_MAX: u64 = 3_600_000;
 /// How often the last command is typed again.
-const RECOVERIES: usize = 3;
+pub(super) const RECOVERIES: usize = 3;
 
 /// What may go wrong. What strikes the orchestrator itself, and reloads, come twice as often as each way in which
 /// a process can be taken away.
 static KINDS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
     let is_often = |fault: &Fault| !matches!(fault, Fault::Blow(..));
-    Fault::all().chain(Fault::all().filter(is_often)).collect()
+    Fault::drawn().chain(Fault::drawn().filter(is_often)).collect()
 });
 
 /// One run, before anything has moved.
@@ -81,6 +86,7 @@ pub struct Mistakes {
 pub struct Stages {
     stages: Vec<(Arc<Setting>, State)>,
     mistakes: Mistakes,
+    faults_max: usize,
 }
 
 /// Numbers of workers that scripts use.
@@ -96,18 +102,25 @@ impl Stages {
                 let old = Image::new(Version::new(1, 22, 1), None, mistakes.nginx);
                 let new = Image::new(Version::new(1, 26, 3), fault, mistakes.nginx);
                 let confs = vec![Conf { workers, reuseport: false }];
-                let setting = Arc::new(Setting::new(vec![old, new], confs, SLOW_MS));
+                let packaged = Image::new(Version::new(1, 30, 6), None, mistakes.nginx);
+                let setting = Arc::new(Setting::new(vec![old, new, packaged], confs, SLOW_MS));
                 let mut state = World::boot(Arc::clone(&setting), &mut Calm, false).state;
                 state.clients = Clients::with_budget(FRESH, LASTING, PATIENCE_MS);
                 (setting, state)
             })
             .collect();
-        Self { stages, mistakes }
+        Self { stages, mistakes, faults_max: FAULTS }
+    }
+
+    /// Scripts that are drawn have at most so many faults.
+    #[must_use]
+    pub fn with_faults(self, faults_max: usize) -> Self {
+        Self { faults_max, ..self }
     }
 
     /// Draws a script and plays it.
     pub fn play(&self, chooser: &mut dyn Chooser) -> Played {
-        let script = Script::draw(chooser);
+        let script = Script::draw(chooser, self.faults_max);
         self.play_script(script, chooser, false)
     }
 
@@ -116,13 +129,14 @@ impl Stages {
         let (setting, state) = self.stage(&script);
         let mut world = World::from_state(state.clone(), Arc::clone(setting), chooser, wants_trace);
         world.plan_faults(script.faults.clone());
-        let mut play = Play { world, mistakes: self.mistakes, claims: Vec::new(), wrong: None };
+        let mut play = Play::new(world, self.mistakes);
         let finished = play.act(&script);
         let Play { world, claims, wrong, .. } = play;
-        let wrong = wrong.or_else(|| finished.err().map(|broken| broken.to_string()));
+        let broken = || finished.err().map(|broken| Rule::EverythingComesToRest.broken(broken.to_string()));
+        let (rule, wrong) = wrong.or_else(broken).map(|wrong| (wrong.rule, wrong.why)).unzip();
         let counts = world.counts.clone();
         let struck = world.struck_before().to_vec();
-        Played { script, claims, wrong, counts, struck, events: world.into_events() }
+        Played { script, claims, rule, wrong, counts, struck, events: world.into_events() }
     }
 
     /// Every step that is the natural one at some time when a script is played calmly, and for the how many-eth
@@ -133,13 +147,13 @@ impl Stages {
         let mut world = World::from_state(state.clone(), Arc::clone(setting), &mut calm, false);
         world.keep_moments();
         world.plan_faults(script.faults.clone());
-        let mut play = Play { world, mistakes: self.mistakes, claims: Vec::new(), wrong: None };
+        let mut play = Play::new(world, self.mistakes);
         // A run that is cut short has its moments all the same.
         let _ = play.act(script);
         play.world.into_moments()
     }
 
-    fn stage(&self, script: &Script) -> &(Arc<Setting>, State) {
+    pub(super) fn stage(&self, script: &Script) -> &(Arc<Setting>, State) {
         let kind = WORKERS.iter().position(|&workers| workers == script.workers).unwrap_or(0);
         &self.stages[kind * BINARIES.len() + script.binary]
     }
@@ -147,7 +161,7 @@ impl Stages {
     /// Plays once more and writes down what happened and every choice, for a report.
     pub fn explain<C: Chooser>(&self, chooser: C) -> (Played, Recorder<C>) {
         let mut recorder = Recorder::new(chooser);
-        let script = Script::draw(&mut recorder);
+        let script = Script::draw(&mut recorder, self.faults_max);
         let played = self.play_script(script, &mut recorder, true);
         (played, recorder)
     }
@@ -160,7 +174,9 @@ pub struct Played {
     pub script: Script,
     /// What the commands claimed; `None`: it was killed.
     pub claims: Vec<Option<Claim>>,
-    /// The first thing that did not hold.
+    /// The first rule that was broken.
+    pub rule: Option<Rule>,
+    /// How it was.
     pub wrong: Option<String>,
     /// What was counted.
     pub counts: Counts,
@@ -171,9 +187,9 @@ pub struct Played {
 }
 
 impl Script {
-    /// Draws a script.
+    /// Draws a script with at most so many faults.
     #[must_use]
-    pub fn draw(chooser: &mut dyn Chooser) -> Self {
+    pub fn draw(chooser: &mut dyn Chooser, faults_max: usize) -> Self {
         let mut pick = |n| number(chooser, n, About::Script);
         let workers = WORKERS[pick(WORKERS.len())];
         // Half of all are sound.
@@ -198,7 +214,7 @@ impl Script {
                 (pause_ms, command)
             })
             .collect();
-        let faults = plan(chooser, &KINDS, FAULTS_MAX, FAULTS_WITHIN);
+        let faults = plan(chooser, &KINDS, faults_max, FAULTS_WITHIN);
         Self { workers, binary, commands, faults }
     }
 }
@@ -207,7 +223,14 @@ struct Play<'c> {
     world: World<'c>,
     mistakes: Mistakes,
     claims: Vec<Option<Claim>>,
-    wrong: Option<String>,
+    typed: Typed,
+    wrong: Option<Wrong>,
+}
+
+impl<'c> Play<'c> {
+    fn new(world: World<'c>, mistakes: Mistakes) -> Self {
+        Self { world, mistakes, claims: Vec::new(), typed: Typed::default(), wrong: None }
+    }
 }
 
 impl Play<'_> {
@@ -223,34 +246,18 @@ impl Play<'_> {
         self.world.plan_faults(Vec::new());
         self.world.set_deadline(self.world.now_ms() + END_MS_MAX);
         for _ in 0..RECOVERIES {
-            let Some(command) = self.unfinished() else { break };
+            let Some(command) = judge::unfinished(&self.world) else { break };
             self.command(&command, script)?;
         }
         self.rest(script)?;
-        if !self.is_wrong() {
-            self.judge_end(script);
-        }
+        self.is_found(script.judge_end(&self.world));
         Ok(())
-    }
-
-    /// What has to be typed so that the journal's upgrade comes to its end.
-    fn unfinished(&self) -> Option<Command> {
-        let entry = self.world.state.journal.as_deref()?;
-        match entry.1.phase {
-            Phase::Finished(_) => None,
-            Phase::Held => Some(Command::Commit),
-            Phase::Planned
-            | Phase::Installing
-            | Phase::Changing
-            | Phase::Draining
-            | Phase::Soaking
-            | Phase::Committing
-            | Phase::Back => Some(Command::Recover),
-        }
     }
 
     fn command(&mut self, command: &Command, script: &Script) -> Result<(), Broken> {
         self.world.note(What::Moment { name: format!("typed: {command}") });
+        self.typed.has_committed |= matches!(command, Command::Commit);
+        self.typed.has_turned_back |= matches!(command, Command::Rollback(_));
         let ended = carry_out(&mut self.world, command, self.mistakes.oldbin, None)?;
         self.look_for_gaps(script);
         let Ended::Said(said, plan) = ended else {
@@ -260,37 +267,12 @@ impl Play<'_> {
         };
         self.claims.push(Some(said.claim));
         self.world.note(What::Moment { name: format!("claimed: {} ({})", said.claim, said.words) });
-        let is_excused = self.world.has_meddled_unseen();
-        self.world.settle()?;
-        self.look_for_gaps(script);
-        let has_just_died =
-            script.has_mortal_workers() || script.has_mortal_master() && self.world.masters().count() < 2;
-        if is_excused || has_just_died || self.may_revive_worker(script) {
-            return Ok(());
-        }
-        if let Some(lie) = plan.and_then(|plan| lie(&self.world, &plan, said.claim)) {
-            self.is_found(|| format!("{command} claims {} ({}), but {lie}", said.claim, said.words));
-        }
-        if said.claim == Claim::Stuck && self.needs_no_person(script) {
-            self.is_found(|| format!("{command} is stuck: {}", said.words));
-        }
+        let promise = plan.as_ref().map(|plan| Promise::of_plan(&self.world, plan));
+        let wrong = script.judge_claim(&mut self.world, command, &said, promise.as_ref())?;
+        self.is_found(wrong);
+        let broken = plan.and_then(|plan| rules::broken(&self.world, script, self.typed, &plan, said.claim));
+        self.is_found(broken);
         Ok(())
-    }
-
-    /// True if a worker of a master that lost WINCH was told to go: it drains as if by WINCH, and comes back.
-    fn may_revive_worker(&self, script: &Script) -> bool {
-        script.loses_winch() && self.world.counts.faults.iter().any(|fault| fault.is_of_worker())
-    }
-
-    /// True if nothing went wrong that would excuse a command that gives up.
-    fn needs_no_person(&self, script: &Script) -> bool {
-        let faults = self.world.counts.faults.len() + usize::from(script.binary != 0);
-        let Some(entry) = self.world.state.journal.as_deref() else { return faults < 2 };
-        let Phase::Finished(Outcome::Stuck(_)) = entry.1.phase else {
-            // A way back after a finished upgrade that was undone: the newer binary serves as before.
-            return faults < 2 && !entry.0.options.is_way_back;
-        };
-        faults < 2 && (!self.may_end_masters(script) || self.world.has_master_that_stays())
     }
 
     /// Everything that drains gets the time that it needs.
@@ -302,79 +284,20 @@ impl Play<'_> {
             let until_ms = self.world.now_ms() + 2 * SLOW_MS;
             self.world.until_turn(Wish::Time(until_ms))?;
         }
-        // Whoever is stuck may leave somebody who hangs to a person, and some workers never drain.
-        let may_stay = self.is_stuck() || script.never_drains();
-        if !self.world.is_quiet() && !may_stay {
-            self.is_found(|| "somebody never comes to rest".to_owned());
-        }
         self.look_for_gaps(script);
         Ok(())
     }
 
-    fn judge_end(&mut self, script: &Script) {
-        let masters = self.masters();
-        if self.is_stuck() || (masters == 0 && self.may_end_masters(script)) {
-            return;
-        }
-        if masters != 1 {
-            self.is_found(|| format!("{masters} masters are left at the end"));
-        }
-        let world = &self.world;
-        let kernel = &world.state.kernel;
-        // A master that the script ended before or after an upgrade leaves its workers to nobody.
-        let is_left = |process: &Proc| {
-            let master = kernel.master_of(process.actor.generation);
-            let was_ended = master.is_some_and(|master| world.was_struck(master));
-            is_orphan(world, process) && !was_ended && !script.has_mortal_master()
-        };
-        let orphan = kernel.living().find(|process| is_left(process)).map(|orphan| orphan.actor);
-        if let Some(orphan) = orphan {
-            self.is_found(|| format!("{orphan} has no master at the end"));
-        }
-        if !self.world.fresh_connection_finds_worker() && !self.world.script_killed_the_last_one() {
-            self.is_found(|| "nobody accepts at the end".to_owned());
-        }
-    }
-
-    /// True if a master was ended by the script, or may have ended by itself.
-    fn may_end_masters(&self, script: &Script) -> bool {
-        script.has_mortal_master() || self.world.counts.faults.iter().any(|fault| fault.is_of_master())
-    }
-
-    fn is_stuck(&self) -> bool {
-        let phase = self.world.state.journal.as_deref().map(|entry| entry.1.phase);
-        matches!(phase, Some(Phase::Finished(Outcome::Stuck(_))))
-    }
-
-    fn masters(&self) -> usize {
-        self.world.state.kernel.living().filter(|process| process.actor.who == Who::Master).count()
-    }
-
     fn look_for_gaps(&mut self, script: &Script) {
-        // These workers close connections, and leave for a while nobody, by themselves.
-        if script.has_mortal_workers() {
-            return;
-        }
-        if let Some(gap) = self.world.first_gap().cloned() {
-            self.is_found(|| {
-                format!(
-                    "a fresh connection finds nobody after {} at {} ms (step {})",
-                    gap.by, gap.at_ms, gap.step
-                )
-            });
-        }
-        if let Some(&(at_ms, end)) = self.world.first_loss() {
-            self.is_found(|| format!("a request was lost at {at_ms} ms: {end:?}"));
-        }
+        self.is_found(script.judge_service(&self.world));
     }
 
     fn is_wrong(&self) -> bool {
         self.wrong.is_some()
     }
 
-    fn is_found(&mut self, what: impl FnOnce() -> String) {
-        if self.wrong.is_none() {
-            self.wrong = Some(what());
-        }
+    /// The first thing that is wrong is the one that is told.
+    fn is_found(&mut self, wrong: Option<Wrong>) {
+        self.wrong = self.wrong.take().or(wrong);
     }
 }

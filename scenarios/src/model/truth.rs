@@ -3,36 +3,74 @@
 use fake_nginx::machine::Pid;
 use orchestrator::machine::Plan;
 
+use super::binaries::PACKAGED;
 use super::choice::Who;
 use super::kernel::{Content, Inode, Path, Proc};
 use super::world::World;
 use crate::scenario::Claim;
 
-/// What is wrong with the claim of a command with this plan; `None`: it is true, or promises nothing.
-pub(super) fn lie(world: &World<'_>, plan: &Plan, claim: Claim) -> Option<String> {
+/// What a claim is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Promise {
+    /// The binaries before and behind it.
+    old: Content,
+    new: Content,
+    /// The master before it.
+    master: Pid,
+    /// It is a way back by an upgrade to the older binary.
+    is_way_back: bool,
+}
+
+impl Promise {
+    /// Of a command with this plan.
+    pub(super) fn of_plan(world: &World<'_>, plan: &Plan) -> Self {
+        let files = world.state.kernel.files();
+        let image = |file: orchestrator::machine::FileId| {
+            files.content(Inode(u16::try_from(file.inode).unwrap_or(0)))
+        };
+        Self {
+            old: image(plan.old_file),
+            new: image(plan.new_file),
+            master: Pid(plan.old.pid),
+            is_way_back: plan.options.is_way_back,
+        }
+    }
+
+    /// Of a runbook from the world's first binary to its second.
+    pub(super) fn of_runbook(world: &World<'_>) -> Self {
+        let master = world.state.kernel.master_of(1).unwrap_or(Pid(0));
+        Self { old: Content::Image(0), new: Content::Image(1), master, is_way_back: false }
+    }
+}
+
+/// What is wrong with a claim; `None`: it is true, or promises nothing.
+pub(super) fn lie(world: &World<'_>, promise: &Promise, claim: Claim) -> Option<String> {
+    let &Promise { old, new, master: old_master, is_way_back } = promise;
     let kernel = &world.state.kernel;
     let masters: Vec<&Proc> = kernel.living().filter(|process| process.actor.who == Who::Master).collect();
-    let image = |file: orchestrator::machine::FileId| {
-        kernel.files().content(Inode(u16::try_from(file.inode).unwrap_or(0)))
-    };
-    let (old, new) = (image(plan.old_file), image(plan.new_file));
     // Not what the plan has counted: what the configuration promises.
     let workers_promised = usize::from(world.setting.confs[usize::from(kernel.conf())].workers);
     // Workers of a master that was killed before this upgrade began are none of its business.
-    let since = kernel.generation_of(Pid(plan.old.pid)).unwrap_or(1);
+    let since = kernel.generation_of(old_master).unwrap_or(1);
     let orphan =
         kernel.living().find(|process| process.actor.generation >= since && is_orphan(world, process));
     if let (Claim::Upgraded | Claim::RolledBack, Some(orphan)) = (claim, orphan) {
         return Some(format!("{} has no master", orphan.actor));
     }
+    let oldbin = Some(Content::Pid(old_master));
+    let is_gone = !masters.iter().any(|master| master.pid == old_master);
+    if matches!(claim, Claim::Upgraded | Claim::RolledBack)
+        && is_gone
+        && kernel.files().read(Path::OLDBIN) == oldbin
+    {
+        return Some("the oldbin file names a master that has gone".into());
+    }
     match (claim, masters.as_slice()) {
         (Claim::Upgraded | Claim::RolledBack | Claim::Held, []) => Some("no master runs".into()),
         (Claim::Upgraded, [one]) => serves_alone(world, one, new, workers_promised),
-        (Claim::RolledBack, [one]) if plan.options.is_way_back => {
-            serves_alone(world, one, new, workers_promised)
-        }
+        (Claim::RolledBack, [one]) if is_way_back => serves_alone(world, one, new, workers_promised),
         (Claim::RolledBack, [one]) => serves_alone(world, one, old, workers_promised),
-        (Claim::Held, [_]) if world.was_struck(Pid(plan.old.pid)) => None,
+        (Claim::Held, [_]) if world.was_struck(old_master) => None,
         (Claim::Held, [one]) => Some(format!("only {} runs", one.actor)),
         (Claim::Held, [reserve, one]) => {
             let idle = || workers(world, reserve).count();
@@ -65,7 +103,9 @@ fn serves_alone(world: &World<'_>, master: &Proc, image: Content, expected: usiz
     {
         return Some("the oldbin file names the master that serves".into());
     }
-    if files.read(Path::BINARY) != Some(image) {
+    // A package manager may come last. Whoever finds its file there leaves it or replaces it.
+    let is_packaged = files.read(Path::BINARY) == Some(Content::Image(PACKAGED));
+    if files.read(Path::BINARY) != Some(image) && !is_packaged {
         return Some("another binary is at the path".into());
     }
     let serving = Serving::of(world, master);

@@ -80,7 +80,8 @@ proptest! {
 const ALL_FAULTS: &str = "`kill-old-master`, `kill-new-master`, `kill-old-worker`, `kill-new-worker`, \
     `term-old-master`, `term-new-master`, `term-old-worker`, `term-new-worker`, `quit-old-master`, \
     `quit-new-master`, `quit-old-worker`, `quit-new-worker`, `exit-old-master`, `exit-new-master`, \
-    `exit-old-worker`, `exit-new-worker`, `reload`, `second-usr2`, `crash`, `interrupt`, `full-disk`";
+    `exit-old-worker`, `exit-new-worker`, `reload`, `second-usr2`, `crash`, `interrupt`, `full-disk`, `reopen`, \
+    `package`";
 
 fn mistakes(text: &str) -> Vec<String> {
     let error = parse("x.kdl", text).expect_err("the file should be refused");
@@ -107,7 +108,7 @@ fn mistakes_are_told_at_their_place() {
     1:1 `wrong` is missing | for example: wrong "4 of 2 workers accept"
     3:13 scripts are not played with 7 workers | valid here: 1, 2, 3
     4:5 scripts are not played with a new binary that is `exits-at-start status=9` | valid here: `exits-at-start status=1`, `loads-then-fails seconds=1 status=1`, `loads-then-serves seconds=1`, `loads-then-serves seconds=100`, `hangs-at-start`, `fails-test status=1`, `dies-after seconds=1 status=1`, `loses-signal signal=WINCH`, `loses-signal signal=QUIT`, `workers-exit-at-start seconds=0.1 status=2`, `workers-exit-after requests=3 status=1`, `never-drains`, `answers code=503`
-    5:5 the model world does not know "--sok" | for example: type "upgrade" "--soak" "0ms" "--hold" after="50ms"
+    5:5 unexpected argument '--sok' found | for example: type "upgrade" "--soak" "0ms" "--hold" after="50ms"
     6:11 there is no fault "kill-new-mastr" | did you mean `kill-new-master`? valid here: …
     7:19 there is no moment "subject.sav" | did you mean `save` behind the dot?
     8:10 there is no moment "old-mstr.wake" | a moment is who does what: `old-master.fork`, `new-worker-1.accept`, `subject.send-quit`, `client-1.ask-again`, `time.passes`

@@ -5,7 +5,9 @@
 mod cell;
 mod failure;
 mod json;
+mod junit;
 mod replay;
+mod results;
 mod row;
 mod run;
 mod summary;
@@ -13,7 +15,9 @@ mod table;
 
 pub use failure::failure;
 pub use json::{SCHEMA, json, json_line};
+pub use junit::junit;
 pub use replay::{replay, replay_json};
+pub use results::results;
 pub use run::Run;
 pub use summary::{Gap, Latency, Summary};
 pub use table::table;

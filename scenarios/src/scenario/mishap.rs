@@ -55,14 +55,20 @@ pub enum Until {
 
 /// The names of faults that strike elsewhere, and the model's faults.
 ///
-/// Nobody can make a process call exit(3) that does not run, so that is said at a moment of that process.
+/// Nobody can make a process call exit(3) that does not run, so that is said at a moment of that process. A package
+/// manager brings a third release, and a scenario has two.
 pub fn elsewhere() -> impl Iterator<Item = (&'static str, Fault)> {
     let by_itself = |fault: &Fault| fault.name().starts_with("exit-");
-    Fault::all().filter(move |fault| !by_itself(fault)).map(|fault| {
+    Fault::all().filter(move |fault| !by_itself(fault) && *fault != Fault::Package).map(|fault| {
         let name = match fault {
             Fault::Crash => "kill-oldbin",
             Fault::Interrupt => "interrupt-oldbin",
-            Fault::Blow(..) | Fault::Reload | Fault::SecondUsr2 | Fault::FullDisk => fault.name(),
+            Fault::Blow(..)
+            | Fault::Reload
+            | Fault::Reopen
+            | Fault::Package
+            | Fault::SecondUsr2
+            | Fault::FullDisk => fault.name(),
         };
         (name, fault)
     })

@@ -8,6 +8,7 @@
 //! `fake-nginx` has the rate but not the chunk, so there an answer is a whole number of seconds long.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use rustix::process::geteuid;
 
@@ -20,40 +21,63 @@ const CHUNK_BYTES: u64 = 800;
 /// A slow answer pauses so often.
 const PAUSES: u64 = 4;
 
-/// The text of nginx.conf.
+/// What differs from world to world in a configuration.
+pub(super) struct Parts<'a> {
+    /// More lines of the main context.
+    pub(super) main: Vec<String>,
+    /// `worker_processes`
+    pub(super) workers: u16,
+    /// `pid`
+    pub(super) pid: &'a Path,
+    /// More lines of `http`.
+    pub(super) http: Vec<String>,
+    /// Lines of the one server, before the place that answers who served.
+    pub(super) server: Vec<String>,
+}
+
+/// The text of nginx.conf for a story or a random script.
 pub(super) fn text(world: WorldKind, paths: &Paths, workers: u16, port: u16, slow_ms: u64) -> String {
     let slow = Slow::of(world, slow_ms);
-    let prefix = paths.prefix.display();
-    let mut conf = String::new();
-    let mut line = |text: String| {
-        conf.push_str(&text);
-        conf.push('\n');
+    let place = format!(
+        "location /slow {{ limit_rate {}; sendfile_max_chunk {CHUNK_BYTES}; return 200 \"$pid $nginx_version\\n{}\"; }}",
+        slow.bytes_per_second,
+        slow.filler()
+    );
+    let parts = Parts {
+        main: Vec::new(),
+        workers,
+        pid: &paths.pid,
+        http: vec!["keepalive_requests 1000000;".into()],
+        server: vec![format!("listen 127.0.0.1:{port};"), place],
     };
-    if geteuid().is_root() {
-        line(format!("user nobody {};", group_of_nobody()));
+    parts.text(paths)
+}
+
+impl Parts<'_> {
+    /// The text of nginx.conf.
+    pub(super) fn text(self, paths: &Paths) -> String {
+        let mut lines = self.main;
+        if geteuid().is_root() {
+            lines.push(format!("user nobody {};", group_of_nobody()));
+        }
+        lines.push(format!("worker_processes {};", self.workers));
+        lines.push(format!("pid {};", self.pid.display()));
+        lines.push(format!("error_log {} notice;", paths.log.display()));
+        lines.push("events { worker_connections 512; }".into());
+        lines.push("http {".into());
+        lines.push("access_log off;".into());
+        lines.push("default_type text/plain;".into());
+        lines.extend(self.http);
+        let temporary = paths.prefix.join("temp");
+        for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+            lines.push(format!("{kind}_temp_path {}/{kind};", temporary.display()));
+        }
+        lines.push("server {".into());
+        lines.extend(self.server);
+        lines.push("location / { return 200 \"$pid $nginx_version\\n\"; }".into());
+        lines.push("} }\n".into());
+        lines.join("\n")
     }
-    line(format!("worker_processes {workers};"));
-    line(format!("pid {};", paths.pid.display()));
-    line(format!("error_log {} notice;", paths.log.display()));
-    line("events { worker_connections 512; }".into());
-    line("http {".into());
-    line("    access_log off;".into());
-    line("    default_type text/plain;".into());
-    line("    keepalive_requests 1000000;".into());
-    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-        line(format!("    {kind}_temp_path {prefix}/temp/{kind};"));
-    }
-    line("    server {".into());
-    line(format!("        listen 127.0.0.1:{port};"));
-    line("        location / { return 200 \"$pid $nginx_version\\n\"; }".into());
-    line("        location /slow {".into());
-    line(format!("            limit_rate {};", slow.bytes_per_second));
-    line(format!("            sendfile_max_chunk {CHUNK_BYTES};"));
-    line(format!("            return 200 \"$pid $nginx_version\\n{}\";", slow.filler()));
-    line("        }".into());
-    line("    }".into());
-    line("}".into());
-    conf
 }
 
 /// How long a slow answer is, and how fast it goes.

@@ -26,9 +26,10 @@ use super::loopback;
 /// Second argument of the agent that is the first process of a pid namespace.
 pub(super) const FIRST: &str = "first";
 
-/// Enters new namespaces and waits for the agent that is their first process.
-pub(super) fn become_parent_of_first() -> ExitCode {
-    match unshare_and_spawn() {
+/// Enters new namespaces and waits for the agent that is their first process; `program` is what that becomes, if
+/// it is no agent of a run.
+pub(super) fn become_parent_of_first(program: &[OsString]) -> ExitCode {
+    match unshare_and_spawn(program) {
         Ok(code) => code,
         Err(why) => {
             let line = serde_json::to_string(&Answer::NoNamespaces(why)).unwrap_or_default();
@@ -38,7 +39,7 @@ pub(super) fn become_parent_of_first() -> ExitCode {
     }
 }
 
-fn unshare_and_spawn() -> Result<ExitCode, String> {
+fn unshare_and_spawn(program: &[OsString]) -> Result<ExitCode, String> {
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| format!("prctl: {error}"))?;
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let mut flags = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET;
@@ -52,6 +53,7 @@ fn unshare_and_spawn() -> Result<ExitCode, String> {
     let mut first = Command::new("/proc/self/exe")
         .arg0("oldbin-lab")
         .args([AGENT, FIRST, &uid.to_string(), &gid.to_string()])
+        .args(program)
         .spawn()
         .map_err(|error| format!("spawn: {error}"))?;
     let status = first.wait().map_err(|error| format!("wait: {error}"))?;
@@ -59,12 +61,12 @@ fn unshare_and_spawn() -> Result<ExitCode, String> {
 }
 
 /// Completes the namespaces from within, as their first process.
-pub(super) fn become_first(arguments: impl Iterator<Item = OsString>) -> Result<User, String> {
+pub(super) fn become_first(arguments: &mut impl Iterator<Item = OsString>) -> Result<User, String> {
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| format!("prctl: {error}"))?;
     if getpid().as_raw_nonzero().get() != 1 {
         return Err("not the first process of its namespace".into());
     }
-    let ids: Vec<u32> = arguments.filter_map(|word| word.to_str()?.parse().ok()).collect();
+    let ids: Vec<u32> = arguments.take(2).filter_map(|word| word.to_str()?.parse().ok()).collect();
     let [uid, gid] = ids[..] else { return Err("started without its user and group".into()) };
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
@@ -81,6 +83,13 @@ pub(super) fn become_first(arguments: impl Iterator<Item = OsString>) -> Result<
     // Every port but those below 10000, one of which nginx listens on: the load opens thousands of connections.
     let _ = fs::write("/proc/sys/net/ipv4/ip_local_port_range", "10000 65000");
     Ok(User { uid, gid })
+}
+
+/// The first process becomes this executable once more, with these arguments.
+pub(super) fn become_program(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let error = Command::new("/proc/self/exe").args(arguments).exec();
+    let told = writeln!(std::io::stderr(), "exec: {error}");
+    if told.is_ok() { ExitCode::FAILURE } else { ExitCode::from(70) }
 }
 
 /// Who started the laboratory.

@@ -24,6 +24,11 @@ impl Sockets {
         found.extend(text.lines().skip(1).filter_map(unix));
         found
     }
+
+    /// True if a connection to this port waits to be accepted; false where the kernel does not say.
+    pub(super) fn is_anybody_waiting(&self, port: u16) -> bool {
+        self.0.as_ref().and_then(|diag| diag.queued(port).ok()).is_some_and(|queued| queued > 0)
+    }
 }
 
 /// What a kernel without sock_diag says.
@@ -33,8 +38,17 @@ fn from_tables() -> BTreeMap<u64, String> {
     texts.iter().flat_map(|text| text.lines().skip(1).filter_map(internet)).collect()
 }
 
-/// The sockets of `all` that `pid` holds, by address; true if one of its epoll sets watches it.
-pub(super) fn held_by(pid: u32, all: &BTreeMap<u64, String>) -> BTreeMap<String, bool> {
+/// Sockets of one address that a process holds: several, if the address has one for each worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// How many.
+    pub(super) sockets: u32,
+    /// How many of them one of its epoll sets watches.
+    pub(super) watched: u32,
+}
+
+/// The sockets of `all` that `pid` holds, by address.
+pub(super) fn held_by(pid: u32, all: &BTreeMap<u64, String>) -> BTreeMap<String, Held> {
     let descriptors = proc::descriptors(pid);
     let sockets: Vec<(u32, &String)> = descriptors
         .iter()
@@ -51,10 +65,11 @@ pub(super) fn held_by(pid: u32, all: &BTreeMap<u64, String>) -> BTreeMap<String,
         .filter(|(_, target)| target == "anon_inode:[eventpoll]")
         .flat_map(|(fd, _)| proc::watched(pid, *fd))
         .collect();
-    let mut held = BTreeMap::new();
+    let mut held: BTreeMap<String, Held> = BTreeMap::new();
     for (fd, address) in sockets {
-        // Several sockets may share one address (reuseport); it is accepted from if one of them is.
-        *held.entry(address.clone()).or_insert(false) |= watched.contains(&fd);
+        let held = held.entry(address.clone()).or_default();
+        held.sockets += 1;
+        held.watched += u32::from(watched.contains(&fd));
     }
     held
 }
@@ -100,7 +115,8 @@ mod tests {
             let Ok(listener) = TcpListener::bind(any) else { continue };
             let address = listener.local_addr().unwrap().to_string();
             for all in [SocketDiag::open().unwrap().listeners().unwrap(), from_tables()] {
-                assert_eq!(held_by(std::process::id(), &all).get(&address), Some(&false), "{address}");
+                let alone = Held { sockets: 1, watched: 0 };
+                assert_eq!(held_by(std::process::id(), &all).get(&address), Some(&alone), "{address}");
             }
         }
     }

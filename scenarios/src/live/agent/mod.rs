@@ -9,13 +9,13 @@
 //! | `folder`, `config`, `binary` | what lies in the world's folder |
 //! | `world`, `reactor`, `child` | the loop, processes that the agent started, their pipes |
 //! | `proc`, `log` | reading `/proc` and nginx's log |
-//! | `observer`, `process`, `listener`, `pid_file`, `moment` | what was seen, as events |
+//! | `observer`, `role`, `process`, `listener`, `pid_file`, `moment` | what was seen, as events |
 //! | `control`, `mishaps` | who stops at which moment, and what goes wrong there |
 //! | `quiescence` | when nothing moves any more |
 //! | `subject`, `runbook`, `condition`, `claim` | who changes the binary |
 //! | `run`, `storm`, `ending` | the order of it all, of a story and of a random script, and the end |
 //! | `strike` | what goes wrong in a random script |
-//! | `sequence`, `connection`, `sight` | the steps of a conformance sequence, and what is seen after each |
+//! | `sequence`, `site`, `connection`, `sight` | the steps of a conformance sequence, its nginx, and what is seen after each |
 
 mod binary;
 mod child;
@@ -38,10 +38,12 @@ mod proc;
 mod process;
 mod quiescence;
 mod reactor;
+mod role;
 mod run;
 mod runbook;
 mod sequence;
 mod sight;
+mod site;
 mod storm;
 mod strike;
 mod subject;
@@ -76,9 +78,12 @@ impl Stop {
 pub(super) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mode = arguments.next().unwrap_or_default();
     match mode.to_str() {
-        Some("namespaces") => isolation::become_parent_of_first(),
-        Some(isolation::FIRST) => match isolation::become_first(arguments) {
-            Ok(user) => serve(Some(user)),
+        Some("namespaces") => isolation::become_parent_of_first(&arguments.collect::<Vec<_>>()),
+        Some(isolation::FIRST) => match isolation::become_first(&mut arguments) {
+            Ok(user) => match arguments.next() {
+                None => serve(Some(user)),
+                Some(word) => isolation::become_program(std::iter::once(word).chain(arguments)),
+            },
             Err(why) => answer(&Answer::NoNamespaces(why), None),
         },
         _ => match isolation::become_subreaper() {

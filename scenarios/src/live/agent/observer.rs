@@ -17,7 +17,7 @@ use super::moment::Moments;
 use super::pid_file::PidFiles;
 use super::process::Process;
 use super::reactor::Change;
-use super::{listener, proc, quiescence};
+use super::{listener, proc};
 use crate::trace::{Event, Exit, Role, What};
 
 /// The first pause before another look. A worker needs about as long from its fork to its epoll set.
@@ -309,33 +309,25 @@ impl Observer {
         self.pause_us = (self.pause_us * 2).min(PAUSE_US_MAX);
     }
 
-    /// What a process is, by its title, its executable and its parent; `None` as long as it cannot be told.
-    ///
-    /// A fork of a master looks like its master at first, and its title may be read half-way. If it runs another
-    /// file than its master, it is a new binary; if it runs the same, only the log or its title tells.
-    fn role_of(&self, pid: u32, parent: u32) -> Option<Role> {
-        let title = proc::title(pid)?;
-        let is_masters_child = self.processes.get(&parent).is_some_and(|of| of.role == Role::Master);
-        let is_nginx_child =
-            is_masters_child || (self.is_of_world(parent) && !self.strangers.contains(&parent));
-        if title.starts_with("nginx: worker process") {
-            Some(Role::Worker)
-        } else if is_masters_child && runs_another_file(pid, parent) {
-            Some(Role::Master)
-        } else {
-            // A worker whose master was killed right behind its fork looks the same until it has a title of its own.
-            let is_one =
-                || !self.processes.values().any(Process::is_master) || quiescence::rests_as_master(pid);
-            (title.starts_with("nginx: master process") && !is_nginx_child && is_one())
-                .then_some(Role::Master)
-        }
+    /// The listening sockets that there are now, by inode.
+    pub(super) fn sockets(&self) -> BTreeMap<u64, String> {
+        self.sockets.all()
+    }
+
+    /// True if a connection to this port waits to be accepted.
+    pub(super) fn is_anybody_waiting(&self, port: u16) -> bool {
+        self.sockets.is_anybody_waiting(port)
     }
 
     fn look_at_listeners(&mut self) {
         let all = self.sockets.all();
         let mut seen = Vec::new();
         for (&pid, process) in self.processes.iter_mut().filter(|(_, process)| process.is_alive()) {
-            let mut held = listener::held_by(pid, &all);
+            // It is accepted from an address if it is from one of its sockets.
+            let mut held: BTreeMap<String, bool> = listener::held_by(pid, &all)
+                .into_iter()
+                .map(|(address, held)| (address, held.watched > 0))
+                .collect();
             let stopped =
                 |(address, accepting): (&String, &bool)| *accepting && held.get(address) == Some(&false);
             let has_stopped = !process.is_draining && process.listening.iter().any(stopped);
@@ -379,9 +371,4 @@ impl Observer {
             .filter(|&own| !self.processes.contains_key(&parent) || Some(own) != proc::exe_id(parent));
         runs.and_then(|id| self.versions.get(&id).cloned()).or_else(|| self.binary.clone())
     }
-}
-
-/// True if both executables can be seen, and differ.
-fn runs_another_file(pid: u32, parent: u32) -> bool {
-    matches!((proc::exe_id(pid), proc::exe_id(parent)), (Some(own), Some(other)) if own != other)
 }

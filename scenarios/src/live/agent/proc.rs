@@ -71,7 +71,7 @@ fn stat_field(pid: u32, number: usize) -> Option<u64> {
 pub(super) struct Doing {
     /// `R`, `S`, `D`, `Z`, …
     pub(super) state: char,
-    /// True if a signal waits for it.
+    /// True if a signal waits for it that it does not block for good: where nginx sleeps, it blocks none.
     pub(super) has_pending: bool,
     /// The number of the system call that it sleeps in; `None` where the kernel does not say.
     pub(super) syscall: Option<u64>,
@@ -81,11 +81,12 @@ pub(super) struct Doing {
 pub(super) fn doing(pid: u32) -> Option<Doing> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
-    let is_set = |name| field(name).is_some_and(|mask| mask.bytes().any(|digit| digit != b'0'));
+    let mask = |name| field(name).and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+    let pending = (mask("SigPnd") | mask("ShdPnd")) & !mask("SigBlk");
     let syscall = fs::read_to_string(format!("/proc/{pid}/syscall")).ok();
     Some(Doing {
         state: field("State")?.chars().next()?,
-        has_pending: is_set("SigPnd") || is_set("ShdPnd"),
+        has_pending: pending != 0,
         syscall: syscall.and_then(|text| text.split(' ').next()?.trim().parse().ok()),
     })
 }

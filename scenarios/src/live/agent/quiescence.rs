@@ -88,7 +88,10 @@ impl World {
                 return None;
             }
             let rests = match process.role {
-                Role::Master => doing.sleeps_in(&[syscall::SIGSUSPEND]),
+                // A process that is master and worker at once waits as workers do.
+                Role::Master => {
+                    doing.sleeps_in(&[syscall::SIGSUSPEND]) || doing.sleeps_in(&syscall::EPOLL_WAIT)
+                }
                 Role::Worker => load == Load::Runs || doing.sleeps_in(&syscall::EPOLL_WAIT),
             };
             if doing.has_pending || !rests {
@@ -108,6 +111,11 @@ impl World {
 /// True if the process sleeps where only masters do.
 pub(super) fn rests_as_master(pid: u32) -> bool {
     proc::doing(pid).is_some_and(|doing| doing.sleeps_in(&[syscall::SIGSUSPEND]))
+}
+
+/// True if the process sleeps where only those do who serve.
+pub(super) fn rests_as_worker(pid: u32) -> bool {
+    proc::doing(pid).is_some_and(|doing| doing.syscall.is_some() && doing.sleeps_in(&syscall::EPOLL_WAIT))
 }
 
 impl Doing {

@@ -18,7 +18,7 @@ use super::observer::Observer;
 use super::quiescence::Load;
 use super::world::World;
 use super::{claim, config, subject};
-use crate::scenario::{Claim, WorldKind};
+use crate::scenario::Claim;
 use crate::trace::{Exit, Header, Role, SCHEMA, Trace, What};
 
 /// The port in a network namespace of the run's own.
@@ -100,19 +100,15 @@ impl Run<'_> {
     }
 
     /// Writes the configuration.
-    pub(super) fn configure(&self, workers: u16) -> Result<(), Stop> {
+    fn configure(&self, workers: u16) -> Result<(), Stop> {
         let slow_ms = self.order.scenario.load.slow_ms;
-        // The same text on both sides, where they are compared.
-        let kind = if self.order.sequence.is_some() { WorldKind::Fake } else { self.order.world };
-        let text = config::text(kind, &self.world.paths, workers, self.port, slow_ms);
+        let text = config::text(self.order.world, &self.world.paths, workers, self.port, slow_ms);
         fs::write(&self.world.paths.conf, text).map_err(Stop::broken("write the configuration"))
     }
 
     /// Starts nginx as an operator does, and waits until every worker accepts.
-    pub(super) fn start_nginx(&mut self) -> Result<(), Stop> {
-        let paths = &self.world.paths;
-        let mut command = Command::new(&paths.binary);
-        command.arg("-p").arg(&paths.prefix).arg("-c").arg(&paths.conf).current_dir(&paths.prefix);
+    fn start_nginx(&mut self) -> Result<(), Stop> {
+        let mut command = self.world.nginx();
         let launcher = self.world.start(&mut command)?;
         let launched = self.world.finish(launcher)?;
         if launched.exit != Some(Exit::Code(0)) {
@@ -178,6 +174,14 @@ impl Run<'_> {
 }
 
 impl World {
+    /// nginx from its path, as an operator calls it.
+    pub(super) fn nginx(&self) -> Command {
+        let paths = &self.paths;
+        let mut command = Command::new(&paths.binary);
+        command.arg("-p").arg(&paths.prefix).arg("-c").arg(&paths.conf).current_dir(&paths.prefix);
+        command
+    }
+
     /// Lets the world go on until a time.
     pub(super) fn wait_until(&mut self, until_us: u64) -> Result<(), Stop> {
         while self.clock.now_us() < until_us {

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
 
 use super::connection::Connection;
+use super::listener::held_by;
 use super::pid_file;
 use super::proc;
+use super::site::{pid_path, socket_path};
 use super::world::World;
-use crate::conformance::Snapshot;
 use crate::conformance::wording::Wording;
+use crate::conformance::{PidPath, Snapshot};
 use crate::trace::{Content, Exit, Role, What};
 
 /// Knows everybody by name, and what was told already.
@@ -108,6 +111,7 @@ impl Sight {
     }
 
     fn tell_processes(&self, world: &World, wording: &Wording<'_>, seen: &mut Snapshot) {
+        let sockets = world.observer.sockets();
         for (pid, process) in &world.observer.processes {
             let Some(name) = self.names.get(pid) else { continue };
             if !process.is_alive() {
@@ -121,9 +125,17 @@ impl Sight {
             seen.say(name, wording.line(&title));
             seen.say(name, format!("runs {}", executable(world, *pid)));
             seen.say(name, format!("child of {}", parent.as_deref().unwrap_or("somebody")));
-            for (address, accepts) in &process.listening {
-                let verb = if *accepts { "accepts from" } else { "holds" };
-                seen.say(name, wording.line(&format!("{verb} {address}")));
+            for (address, held) in held_by(*pid, &sockets) {
+                let several =
+                    if held.sockets == 1 { String::new() } else { format!("{} sockets of ", held.sockets) };
+                let accepts =
+                    if held.watched == held.sockets { "all".into() } else { held.watched.to_string() };
+                let said = match (held.watched, held.sockets) {
+                    (0, _) => format!("holds {several}{address}"),
+                    (1, 1) => format!("accepts from {address}"),
+                    _ => format!("holds {several}{address}, and accepts from {accepts}"),
+                };
+                seen.say(name, wording.line(&said));
             }
         }
     }
@@ -150,20 +162,31 @@ fn executable(world: &World, pid: u32) -> &'static str {
 }
 
 fn tell_files(world: &World, wording: &Wording<'_>, seen: &mut Snapshot) {
-    let mut oldbin = world.paths.pid.clone().into_os_string();
-    oldbin.push(".oldbin");
-    for (subject, path) in [("pid file", world.paths.pid.as_path()), ("oldbin file", oldbin.as_ref())] {
-        let holds = match pid_file::read(path) {
-            Content::Absent => "absent".into(),
-            Content::Empty => "empty".into(),
-            Content::Garbage(text) => format!("holds {text:?}"),
-            Content::Pid(pid) => {
-                let name = (wording.name)(pid).unwrap_or_else(|| "somebody".into());
-                let is_alive = world.observer.processes.get(&pid).is_some_and(|of| of.is_alive());
-                format!("names {name}{}", if is_alive { "" } else { ", who is gone" })
-            }
-        };
-        seen.say(subject, holds);
+    for (path, [subject, oldbin_subject]) in [
+        (PidPath::Usual, ["pid file", "oldbin file"]),
+        (PidPath::Other, ["other pid file", "other oldbin file"]),
+    ] {
+        let path = pid_path(&world.paths, path);
+        let mut oldbin = path.clone().into_os_string();
+        oldbin.push(".oldbin");
+        for (subject, path) in [(subject, path.as_path()), (oldbin_subject, oldbin.as_ref())] {
+            seen.say(subject, held_in(world, wording, path));
+        }
+    }
+    let socket = if socket_path(&world.paths).exists() { "present" } else { "absent" };
+    seen.say("socket's path", socket);
+}
+
+fn held_in(world: &World, wording: &Wording<'_>, path: &Path) -> String {
+    match pid_file::read(path) {
+        Content::Absent => "absent".into(),
+        Content::Empty => "empty".into(),
+        Content::Garbage(text) => format!("holds {text:?}"),
+        Content::Pid(pid) => {
+            let name = (wording.name)(pid).unwrap_or_else(|| "somebody".into());
+            let is_alive = world.observer.processes.get(&pid).is_some_and(|of| of.is_alive());
+            format!("names {name}{}", if is_alive { "" } else { ", who is gone" })
+        }
     }
 }
 
@@ -176,8 +199,9 @@ fn tell_connections(world: &World, connections: &mut [Connection], seen: &mut Sn
             continue;
         }
         connection.read();
+        let connection = &*connection;
         let name = |pid| match world.observer.processes.get(&pid) {
-            Some(_) if accepting.len() > 1 => "a worker".to_owned(),
+            Some(_) if accepting.len() > 1 && !connection.is_placed => "a worker".to_owned(),
             Some(process) => {
                 let mut name = "generation ".to_owned();
                 let _ = write!(name, "{}", process.generation);

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use orchestrator::host::{Call, HostError, Reply};
 use orchestrator::journal::Journal;
-use orchestrator::machine::Phase;
 use serde::Deserialize;
 
 use super::super::storm::Storm;
@@ -15,6 +14,7 @@ use super::strike::Strikes;
 use super::subject::{ending, oldbin};
 use super::{Stop, claim};
 use crate::invariants::STRUCK;
+use crate::model::operator::Command;
 use crate::scenario::Claim;
 use crate::trace::{Exit, What};
 
@@ -37,8 +37,8 @@ impl Run<'_> {
         }
         self.world.strikes = Strikes::default();
         for _ in 0..RECOVERIES {
-            let Some(word) = unfinished(&self.world.paths.state) else { break };
-            self.command(&[word.to_owned()])?;
+            let Some(command) = unfinished(&self.world.paths.state) else { break };
+            self.command(&command.words())?;
         }
         Ok(())
     }
@@ -86,19 +86,8 @@ fn asked(words: &[String]) -> Claim {
 }
 
 /// What has to be typed so that the journal's upgrade comes to its end.
-fn unfinished(state: &Path) -> Option<&'static str> {
-    let entry = Journal::all(state).ok()?.pop()?;
-    match entry.memory.phase {
-        Phase::Finished(_) => None,
-        Phase::Held => Some("commit"),
-        Phase::Planned
-        | Phase::Installing
-        | Phase::Changing
-        | Phase::Draining
-        | Phase::Soaking
-        | Phase::Committing
-        | Phase::Back => Some("recover"),
-    }
+fn unfinished(state: &Path) -> Option<Command> {
+    Command::finishing(Journal::all(state).ok()?.pop()?.memory.phase)
 }
 
 /// One line of the orchestrator's trace.

@@ -90,6 +90,9 @@ impl World {
             Some(Fault::Reload) => {
                 self.observed_by_pid_file().is_some_and(|master| self.signal(master, "HUP", Signal::HUP))
             }
+            Some(Fault::Reopen) => {
+                self.observed_by_pid_file().is_some_and(|master| self.signal(master, "USR1", Signal::USR1))
+            }
             Some(Fault::SecondUsr2) => {
                 self.upgrading_master().is_some_and(|master| self.signal(master, "USR2", Signal::USR2))
             }
@@ -102,7 +105,7 @@ impl World {
                 };
                 self.observed(whom, strike.which).is_some_and(|pid| self.signal(pid, name, signal))
             }
-            None => false,
+            Some(Fault::Package) | None => false,
         }
     }
 

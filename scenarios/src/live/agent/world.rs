@@ -149,6 +149,13 @@ impl World {
         Ok(pid)
     }
 
+    /// Starts nginx where its first process may be the one that stays: it is of the world.
+    pub(super) fn start_nginx(&mut self, command: &mut Command) -> Result<u32, Stop> {
+        let pid = self.start(command)?;
+        self.observer.strangers.remove(&pid);
+        Ok(pid)
+    }
+
     /// Starts the load, whose standard output is events.
     pub(super) fn start_load(&mut self, command: &mut Command) -> Result<(u32, ChildStdin), Stop> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -264,13 +271,16 @@ impl World {
             };
             let pid = pid.as_raw_nonzero().get().cast_unsigned();
             self.observer.strangers.remove(&pid);
-            match self.children.get_mut(&pid) {
-                Some(child) => child.exit = Some(exit),
-                None => {
-                    self.observer.read_log();
-                    self.unwatch(pid);
-                    self.observer.died(pid, Some(exit));
-                }
+            let child = self.children.get_mut(&pid);
+            let is_own = child.is_some();
+            if let Some(child) = child {
+                child.exit = Some(exit);
+            }
+            // One that the agent started may be a master that stays.
+            if !is_own || self.observer.processes.contains_key(&pid) {
+                self.observer.read_log();
+                self.unwatch(pid);
+                self.observer.died(pid, Some(exit));
             }
         }
     }

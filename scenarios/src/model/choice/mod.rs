@@ -9,15 +9,21 @@
 //! [`Deviation`]s by these names, not positions.
 
 mod name;
+mod pct;
 mod recorder;
 mod replay;
 mod seeded;
+mod strategy;
+mod swarm;
 mod tape;
 
 pub use name::{Act, Actor, Name, Who};
+pub use pct::Pct;
 pub use recorder::{Choice, Deviation, Recorder};
 pub use replay::{NoDeviation, Replay};
 pub use seeded::Seeded;
+pub use strategy::Strategy;
+pub use swarm::Swarm;
 pub use tape::Tape;
 
 pub(super) use recorder::count;
@@ -29,6 +35,8 @@ pub enum About {
     Step,
     /// What goes wrong in this run, and how often; asked before its first step.
     Fault,
+    /// Which kind of thing that is.
+    FaultKind,
     /// What the script of this run says; asked before its first step.
     Script,
 }
@@ -63,6 +71,12 @@ pub trait Chooser {
 }
 
 impl<C: Chooser + ?Sized> Chooser for &mut C {
+    fn choose(&mut self, n: usize, label: Label<'_>) -> usize {
+        (**self).choose(n, label)
+    }
+}
+
+impl<C: Chooser + ?Sized> Chooser for Box<C> {
     fn choose(&mut self, n: usize, label: Label<'_>) -> usize {
         (**self).choose(n, label)
     }

@@ -45,7 +45,7 @@ impl Replay {
 
 impl Chooser for Replay {
     fn choose(&mut self, n: usize, label: Label<'_>) -> usize {
-        if matches!(label.about, About::Fault | About::Script) {
+        if label.about != About::Step {
             let number = self.numbers.get(self.next_number).copied().unwrap_or(0);
             self.next_number += 1;
             return number % n;

@@ -32,7 +32,7 @@ impl Seeded {
     }
 
     /// A number below `n`, evenly as far as anybody can tell for small `n`.
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         let n = n as u64;
         ((u128::from(self.bits()) * u128::from(n)) >> 64) as usize
     }
@@ -45,7 +45,7 @@ impl Chooser for Seeded {
                 let pick = self.below(2 * n);
                 if pick < n { pick } else { 0 }
             }
-            About::Fault | About::Script => self.below(n),
+            About::Fault | About::FaultKind | About::Script => self.below(n),
         }
     }
 }

@@ -28,7 +28,7 @@ impl Chooser for Tape<'_> {
         self.at += 1;
         match label.about {
             About::Step => Some(number % (2 * n)).filter(|&way| way < n).unwrap_or(0),
-            About::Fault | About::Script => number % n,
+            About::Fault | About::FaultKind | About::Script => number % n,
         }
     }
 }

@@ -12,6 +12,8 @@ use super::{Around, Content, Doing, Kernel, Path, Seen, Shown};
 
 /// The soft and the hard limit of open files.
 const FILES_MAX: u64 = 1024;
+/// The number of SIGSEGV.
+const SEGV: u8 = 11;
 /// Bad file descriptor.
 const EBADF: Errno = Errno(9);
 
@@ -23,11 +25,11 @@ impl Kernel {
         let reply = match doing {
             Doing::Effect(effect) => self.carry(pid, effect, around),
             Doing::Writing(file, number) => {
-                self.files.write(Path::of(file), Content::Pid(number));
-                around.seen.push(Seen::File(Path::of(file)));
-                Some(Reply::Done)
+                let done = self.write(file, Content::Pid(number), around);
+                self.files.close_all_of(pid);
+                Some(done.map_or_else(Reply::Failed, |()| Reply::Done))
             }
-            Doing::Dead(_) => unreachable!("a dead process takes no step"),
+            Doing::Told | Doing::Dead(_) => unreachable!("such a process takes no step"),
         };
         if let Some(reply) = reply {
             self.go_on(pid, reply, around);
@@ -144,6 +146,10 @@ impl Kernel {
                 self.end(pid, ExitStatus::Code(code), around);
                 return None;
             }
+            Effect::Crash => {
+                self.end(pid, ExitStatus::Signal { number: SEGV, core: false }, around);
+                return None;
+            }
             Effect::SetTitle(title) => {
                 let process = self.of(pid);
                 process.shown = title.into();
@@ -169,7 +175,8 @@ impl Kernel {
             }
             Effect::Wait => Reply::Waited(self.wait(pid)),
             Effect::EnterWorker(slot) => {
-                self.enter_worker(pid, slot);
+                // No configuration of the model has `master_process off`.
+                slot.into_iter().for_each(|slot| self.enter_worker(pid, slot));
                 Reply::Done
             }
             effect @ (Effect::Watch { .. }
@@ -210,10 +217,7 @@ impl Kernel {
                 Reply::Done
             }
             Effect::WaitEvents { .. } => {
-                let at = self.index(pid).expect("a process that waits is there");
-                let is_interrupted = self.processes[at].signals.is_interrupted();
-                let ready = if is_interrupted { SmallVec::new() } else { self.take_ready(at) };
-                let arrivals = self.at(at).signals.take_met();
+                let (arrivals, ready) = self.take_events(pid);
                 Reply::Events { now_ms: self.now_ms, arrivals, ready }
             }
             Effect::Accept { fd, conn, .. } => Reply::Accepted(self.accept(pid, fd, conn)),
@@ -242,10 +246,13 @@ impl Kernel {
                 Ok(())
             }
             Effect::WritePid { file, pid: Some(number) } => {
-                self.files.write(Path::of(file), Content::Empty);
-                around.seen.push(Seen::File(Path::of(file)));
-                self.of(pid).doing = Doing::Writing(file, number);
-                return None;
+                match self.open_for_writing(pid, Path::of(file), around) {
+                    Ok(inode) => {
+                        self.of(pid).doing = Doing::Writing(inode, number);
+                        return None;
+                    }
+                    Err(errno) => Err(errno),
+                }
             }
             Effect::ReadPid(_) => {
                 return Some(match self.files.read(Path::PID) {

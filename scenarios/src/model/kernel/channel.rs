@@ -13,22 +13,44 @@ use smallvec::SmallVec;
 
 use super::{Around, Kernel};
 
+/// Which channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChannelId {
+    master: Pid,
+    slot: Slot,
+    /// Of several that somebody still holds: which.
+    nth: u16,
+}
+
+impl ChannelId {
+    const fn order(self) -> (u32, u16, u16) {
+        (self.master.0, self.slot.0, self.nth)
+    }
+}
+
 /// A channel with what was not read from it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Channel {
-    pub(super) id: u16,
+    pub(super) id: ChannelId,
     commands: SmallVec<[Command; 4]>,
 }
 
 impl Kernel {
     /// socketpair(2).
     pub(super) fn open_channel(&mut self, master: Pid, slot: Slot) {
-        self.last_channel += 1;
-        let id = self.last_channel;
-        self.channels.push(Channel { id, commands: SmallVec::new() });
+        let id = self.free_channel(master, slot);
+        let at = self.channels.partition_point(|other| other.id.order() < id.order());
+        self.channels.insert(at, Channel { id, commands: SmallVec::new() });
         let channels = &mut self.of(master).channels;
         channels.retain(|(held, _)| *held != slot);
         channels.push((slot, id));
+    }
+
+    /// A number that says whose channel it is, and not how many others were opened before.
+    fn free_channel(&self, master: Pid, slot: Slot) -> ChannelId {
+        let is_used = |id: &ChannelId| self.channels.iter().any(|channel| channel.id == *id);
+        let all = (0..).map(|nth| ChannelId { master, slot, nth });
+        all.into_iter().find(|id| !is_used(id)).expect("there are more numbers than channels")
     }
 
     /// Closes both of the master's ends.
@@ -76,7 +98,7 @@ impl Kernel {
         Some(command)
     }
 
-    pub(super) fn has_commands(&self, id: Option<u16>) -> bool {
+    pub(super) fn has_commands(&self, id: Option<ChannelId>) -> bool {
         id.is_some_and(|id| {
             self.channels.iter().any(|channel| channel.id == id && !channel.commands.is_empty())
         })

@@ -3,6 +3,7 @@
 //! Requests are counted, not spelled: a client sends whole ones, and an answer is a length. What a client
 //! sees (the whole answer, an end, a reset) is told at the instant at which it arrives.
 
+use fake_nginx::conf::Patience;
 use fake_nginx::machine::{AddressId, Answer, Conn, Fd, Parsed, Pid, Received, Sent};
 
 use super::setting::Slow;
@@ -34,8 +35,10 @@ pub struct Connection {
     length: u64,
     answerer: Option<(Pid, u8)>,
     has_client: bool,
-    /// Edges that epoll has not told yet.
-    pub(super) edges: Edges,
+    /// The server's side was shut down for writing, or the client has answered with a reset.
+    is_shut: bool,
+    /// Something has changed that epoll has not told yet.
+    pub(super) is_changed: bool,
 }
 
 /// Where the server's side of a connection is.
@@ -49,25 +52,21 @@ pub enum Place {
     Closed,
 }
 
-/// What epoll has to tell, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct Edges {
-    pub(super) readable: bool,
-    pub(super) writable: bool,
-    pub(super) finished: bool,
-}
-
-impl Edges {
-    pub(super) const fn is_any(self) -> bool {
-        self.readable || self.writable || self.finished
-    }
-}
-
 impl Connection {
     /// True while an answer is on its way.
     #[must_use]
     pub const fn is_in_answer(&self) -> bool {
         self.sent > 0 && self.sent < self.length
+    }
+
+    /// There is something to read, or the end.
+    pub(super) const fn is_readable(&self) -> bool {
+        self.inbox > 0 || !self.has_client
+    }
+
+    /// The client has closed.
+    pub(super) const fn has_left(&self) -> bool {
+        !self.has_client
     }
 }
 
@@ -87,7 +86,8 @@ impl Kernel {
             length: 0,
             answerer: None,
             has_client: true,
-            edges: Edges::default(),
+            is_shut: false,
+            is_changed: false,
         });
         if let Some(socket) = self.sockets.iter_mut().find(|known| known.id == socket) {
             socket.queue.push(id);
@@ -102,7 +102,7 @@ impl Kernel {
             return false;
         }
         connection.inbox += 1;
-        connection.edges.readable = true;
+        connection.is_changed = true;
         true
     }
 
@@ -110,8 +110,7 @@ impl Kernel {
     pub fn hang_up(&mut self, id: u32) {
         let Some(connection) = self.connection_mut(id) else { return };
         connection.has_client = false;
-        connection.edges.readable = true;
-        connection.edges.finished = true;
+        connection.is_changed = true;
         if connection.place == Place::Closed {
             self.connections.retain(|connection| connection.id != id);
         }
@@ -136,11 +135,7 @@ impl Kernel {
         let id = socket.queue.remove(0);
         let connection = self.connection_mut(id)?;
         connection.place = Place::At(pid);
-        connection.edges = Edges {
-            readable: connection.inbox > 0 || !connection.has_client,
-            writable: true,
-            finished: !connection.has_client,
-        };
+        connection.is_changed = true;
         let process = self.of(pid);
         process.accepted += 1;
         process.connections.push((conn, id));
@@ -204,6 +199,7 @@ impl Kernel {
                 && !(is_draining && profile.closes_while_draining),
             keepalive_timeout_ms: KEEPALIVE_TIMEOUT_MS,
             keepalive_min_timeout_ms: 0,
+            patience: Patience::default(),
             has_unread: connection.buffer > 0,
         }
     }
@@ -211,14 +207,20 @@ impl Kernel {
     pub(super) fn send(&mut self, pid: Pid, conn: Conn, bytes_max: u64, around: &mut Around<'_>) -> Sent {
         let slow = around.setting.slow;
         let Some(connection) = self.held(pid, conn) else { return Sent::Failed };
-        if !connection.has_client {
+        if connection.is_shut {
             return Sent::Failed;
+        }
+        if !connection.has_client {
+            // It goes out, and the client's kernel answers that nobody is there any more.
+            connection.is_shut = true;
+            connection.is_changed = true;
+            return Sent::Bytes(bytes_max);
         }
         let room = if connection.kind == Kind::Slow { slow.chunk() } else { u64::MAX };
         let count = bytes_max.min(room);
         connection.sent += count;
         // The client reads at once, so that a full socket has room again.
-        connection.edges.writable |= count < bytes_max;
+        connection.is_changed |= count < bytes_max;
         if connection.sent >= connection.length
             && let Some((pid, image)) = connection.answerer
         {
@@ -229,6 +231,8 @@ impl Kernel {
 
     pub(super) fn shutdown_write(&mut self, pid: Pid, conn: Conn, around: &mut Around<'_>) {
         if let Some(connection) = self.held(pid, conn) {
+            connection.is_shut = true;
+            connection.is_changed = true;
             let (connection, in_answer) = (connection.id, connection.is_in_answer());
             around.seen.push(Seen::Ended { connection, how: Ending::Fin, by: Some(pid), in_answer });
         }

@@ -1,13 +1,12 @@
 //! Readiness: what a worker's epoll_wait(2) would tell.
 //!
 //! Listening sockets and channels are told as long as they are ready, connections once per change, as nginx
-//! registers them. What a process is told is computed when it wakes: two workers may both be told of one
+//! registers them; what is told of a connection is then all that holds, not only what has changed. What a process is told is computed when it wakes: two workers may both be told of one
 //! connection in the queue, and the slower one finds nobody.
 
-use fake_nginx::machine::Ready;
+use fake_nginx::machine::{Arrivals, Pid, Ready};
 use smallvec::SmallVec;
 
-use super::connection::Edges;
 use super::{Kernel, Proc};
 
 impl Kernel {
@@ -15,7 +14,7 @@ impl Kernel {
         self.has_commands(process.own_channel)
             || process.watches.iter().any(|&(fd, _)| self.has_queue(process.socket(fd)))
             || process.connections.iter().any(|&(_, id)| {
-                self.connections.iter().any(|connection| connection.id == id && connection.edges.is_any())
+                self.connections.iter().any(|connection| connection.id == id && connection.is_changed)
             })
     }
 
@@ -25,8 +24,16 @@ impl Kernel {
         })
     }
 
+    /// What epoll_wait(2) returns with: what handlers have met, and what is ready unless one of them ran meanwhile.
+    pub(super) fn take_events(&mut self, pid: Pid) -> (Arrivals, SmallVec<[Ready; 4]>) {
+        let at = self.index(pid).expect("a process that waits is there");
+        let is_interrupted = self.processes[at].signals.is_interrupted();
+        let ready = if is_interrupted { SmallVec::new() } else { self.take_ready(at) };
+        (self.at(at).signals.take_met(), ready)
+    }
+
     /// What is ready now; edges are told and forgotten.
-    pub(super) fn take_ready(&mut self, at: usize) -> SmallVec<[Ready; 4]> {
+    fn take_ready(&mut self, at: usize) -> SmallVec<[Ready; 4]> {
         let process = &self.processes[at];
         let mut ready = SmallVec::new();
         if self.has_commands(process.own_channel) {
@@ -40,9 +47,9 @@ impl Kernel {
         let own = process.connections.clone();
         for (conn, id) in own {
             let Some(connection) = self.connection_mut(id) else { continue };
-            let Edges { readable, writable, finished } = std::mem::take(&mut connection.edges);
-            if readable || writable || finished {
-                ready.push(Ready::Connection { conn, readable, writable, finished });
+            if std::mem::take(&mut connection.is_changed) {
+                let (readable, finished) = (connection.is_readable(), connection.has_left());
+                ready.push(Ready::Connection { conn, readable, writable: true, finished });
             }
         }
         ready

@@ -3,6 +3,9 @@
 use fake_nginx::machine::{Errno, Pid, PidFile};
 use smallvec::SmallVec;
 
+/// File exists.
+const EEXIST: Errno = Errno(17);
+
 /// A path, by number. The first ones are fixed; a world may add its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(pub u8);
@@ -39,6 +42,11 @@ impl Path {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Inode(pub u16);
 
+impl Inode {
+    /// A file that has no path here.
+    pub const ELSEWHERE: Self = Self(0);
+}
+
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Content {
@@ -57,12 +65,15 @@ pub enum Content {
 pub struct Files {
     names: SmallVec<[(Path, Inode); 8]>,
     contents: SmallVec<[(Inode, Content); 8]>,
+    /// Who has which file open for writing.
+    writers: SmallVec<[(Pid, Inode); 1]>,
     last: u16,
 }
 
 impl Files {
     pub(super) fn new() -> Self {
-        let mut files = Self { names: SmallVec::new(), contents: SmallVec::new(), last: 0 };
+        let mut files =
+            Self { names: SmallVec::new(), contents: SmallVec::new(), writers: SmallVec::new(), last: 0 };
         files.create(Path::BINARY, Content::Image(0));
         files.create(Path::NEW, Content::Image(1));
         files.create(Path::CONF, Content::Garbage);
@@ -92,11 +103,7 @@ impl Files {
     pub fn write(&mut self, path: Path, content: Content) {
         match self.at(path) {
             None => self.create(path, content),
-            Some(inode) => {
-                if let Some((_, held)) = self.contents.iter_mut().find(|(known, _)| *known == inode) {
-                    *held = content;
-                }
-            }
+            Some(inode) => self.fill(inode, content),
         }
     }
 
@@ -107,12 +114,15 @@ impl Files {
         self.name(path, Inode(self.last));
     }
 
-    /// link(2), over whatever was there.
+    /// link(2).
     ///
     /// # Errors
-    /// ENOENT: there is no file at `from`.
+    /// ENOENT: there is no file at `from`. EEXIST: there is one at `to`.
     pub fn link(&mut self, from: Path, to: Path) -> Result<(), Errno> {
         let inode = self.at(from).ok_or(Errno::ENOENT)?;
+        if self.at(to).is_some() {
+            return Err(EEXIST);
+        }
         self.name(to, inode);
         Ok(())
     }
@@ -152,12 +162,63 @@ impl Files {
         self.forget_unnamed_texts();
     }
 
-    /// Binaries may be executed still; anything else is gone without a name.
+    /// Binaries may be executed still; anything else is gone without a name and a writer.
     fn forget_unnamed_texts(&mut self) {
-        let Self { names, contents, .. } = self;
+        let Self { names, contents, writers, .. } = self;
         contents.retain(|(inode, content)| {
-            matches!(content, Content::Image(_)) || names.iter().any(|(_, named)| named == inode)
+            matches!(content, Content::Image(_))
+                || names.iter().any(|(_, named)| named == inode)
+                || writers.iter().any(|(_, written)| written == inode)
         });
+    }
+}
+
+/// Files that are open for writing.
+impl Files {
+    /// open(2) with O_CREAT and O_TRUNC.
+    pub(super) fn open_for_writing(&mut self, by: Pid, path: Path) -> Inode {
+        self.write(path, Content::Empty);
+        let inode = self.at(path).expect("it was just written");
+        self.writers.push((by, inode));
+        inode
+    }
+
+    /// write(2) into an open file, whatever its name is now.
+    pub(super) fn fill(&mut self, inode: Inode, content: Content) {
+        if let Some((_, held)) = self.contents.iter_mut().find(|(known, _)| *known == inode) {
+            *held = content;
+        }
+    }
+
+    /// The child of a fork has open what its parent has.
+    pub(super) fn copy_writers(&mut self, parent: Pid, child: Pid) {
+        let own = |&&(by, _): &&(Pid, Inode)| by == parent;
+        let copies: SmallVec<[Inode; 1]> = self.writers.iter().filter(own).map(|&(_, inode)| inode).collect();
+        self.writers.extend(copies.into_iter().map(|inode| (child, inode)));
+    }
+
+    /// close(2) of whatever a process has open for writing.
+    pub(super) fn close_all_of(&mut self, by: Pid) {
+        if self.writers.iter().any(|&(writer, _)| writer == by) {
+            self.writers.retain(|&mut (writer, _)| writer != by);
+            self.forget_unnamed_texts();
+        }
+    }
+
+    /// True while somebody may write into the file.
+    #[must_use]
+    pub fn is_open_for_writing(&self, inode: Inode) -> bool {
+        self.writers.iter().any(|&(_, written)| written == inode)
+    }
+
+    /// Every name of a file.
+    pub(super) fn names_of(&self, inode: Inode) -> impl Iterator<Item = Path> + '_ {
+        self.names.iter().filter(move |(_, named)| *named == inode).map(|&(path, _)| path)
+    }
+
+    /// Every file with what it holds, those without a name included.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Inode, Content)> + '_ {
+        self.contents.iter().copied()
     }
 }
 

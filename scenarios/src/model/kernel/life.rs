@@ -5,16 +5,21 @@
 //! `kernel/exit.c`, Linux 6.1.
 
 use fake_nginx::machine::{
-    Arrival, Effect, Errno, ExitStatus, Fd, Offspring, Pid, Plan, Process, Reply, Signal, Slot, Waited,
+    Arrival, Errno, ExitStatus, Fd, Offspring, Pid, Plan, Process, Reply, Signal, Slot, Waited,
 };
 use smallvec::SmallVec;
-use std::sync::Arc;
 
-use super::{Around, Content, Doing, INIT, Kernel, Path, Proc, Seen, Shown, Signals};
+use super::{Around, Content, Doing, INIT, Inode, Kernel, Path, Proc, Seen, Shown, Signals};
 use crate::model::choice::{Actor, Who};
+use crate::model::shared::Shared;
 
 /// Exec format error.
 const ENOEXEC: Errno = Errno(8);
+/// Text file busy.
+pub(super) const ETXTBSY: Errno = Errno(26);
+
+/// More than the workers of a generation that have a name.
+const PIDS_PER_GENERATION: u32 = 1_000;
 
 impl Kernel {
     /// Somebody starts the binary at its path, as an init script does.
@@ -27,14 +32,21 @@ impl Kernel {
     pub fn run(&mut self, program: Path, plan: Plan, around: &mut Around<'_>) -> Option<Pid> {
         let exe = self.files.at(program)?;
         let Content::Image(image) = self.files.content(exe) else { return None };
-        self.last_pid += 1;
-        let pid = Pid(self.last_pid);
-        self.processes.push(Arc::new(Proc {
+        let pid = self.nameless_pid();
+        self.spawn(pid, (exe, image), plan);
+        self.go_on(pid, Reply::Begin, around);
+        Some(pid)
+    }
+
+    /// A new child of pid 1 that has not taken its first step.
+    pub(super) fn spawn(&mut self, pid: Pid, (exe, image): (Inode, u8), plan: Plan) {
+        self.admit(Shared::new(Proc {
             pid,
+            born: pid.0,
             parent: INIT,
             actor: Actor { who: Who::Launcher, generation: self.generations + 1, nth: 0 },
             machine: Process::new(plan),
-            doing: Doing::Effect(Effect::OwnPid),
+            doing: Doing::Told,
             until_ms: None,
             signals: Signals::default(),
             exe,
@@ -49,17 +61,88 @@ impl Kernel {
             accepted: 0,
             alarm_ms: None,
         }));
-        self.go_on(pid, Reply::Begin, around);
-        Some(pid)
+    }
+
+    /// A number that nobody has any more is given to somebody who is no nginx.
+    ///
+    /// # Panics
+    /// Somebody has it.
+    pub fn reuse(&mut self, pid: Pid, around: &Around<'_>) {
+        assert!(self.index(pid).is_none(), "{pid:?} is not free");
+        self.spawn(pid, (Inode::ELSEWHERE, 0), around.setting.images[0].plan);
+        let born = self.nameless_pid();
+        let process = self.of(pid);
+        process.born = born.0;
+        process.actor = Actor { who: Who::Launcher, generation: 0, nth: 0 };
     }
 
     /// fork(2), and the child's way to its first act that others see.
     pub(super) fn fork(&mut self, parent: Pid, offspring: Offspring, around: &mut Around<'_>) -> Pid {
+        let forking = self.process(parent).expect("a process that forks is there");
+        let actor = self.actor_of(forking.actor, offspring);
+        let pid = self.pid_of(actor);
+        self.copy_process(parent, pid);
+        let before = around.seen.len();
+        self.go_on(pid, Reply::Child, around);
+        let image = match offspring {
+            Offspring::NewBinary => match self.files.read(Path::BINARY) {
+                Some(Content::Image(image)) => Some(image),
+                _ => None,
+            },
+            Offspring::Master | Offspring::Worker => self.process(pid).map(|process| process.image),
+        };
+        if actor.who == Who::Worker {
+            self.workers_born[usize::from(actor.generation) - 1] = actor.nth;
+        } else {
+            self.generations = actor.generation;
+            self.masters_born.push(pid);
+            self.workers_born.push(0);
+        }
+        self.of(pid).actor = actor;
+        around.seen.insert(before, Seen::Born { pid, parent, actor, image });
+        if self.process(pid).is_some_and(|process| !process.fds.is_empty()) {
+            around.seen.push(Seen::Holds(pid));
+        }
+        pid
+    }
+
+    /// What a child of this actor will be.
+    fn actor_of(&self, by: Actor, offspring: Offspring) -> Actor {
+        if offspring == Offspring::Worker {
+            let born = self.workers_born[usize::from(by.generation) - 1];
+            Actor { who: Who::Worker, generation: by.generation, nth: born.saturating_add(1) }
+        } else {
+            Actor { who: Who::Master, generation: self.generations + 1, nth: 0 }
+        }
+    }
+
+    /// A pid says which process of nginx it is, and not how many others were forked before: so two orders of forks
+    /// lead to one state.
+    fn pid_of(&mut self, actor: Actor) -> Pid {
+        if actor.nth == u8::MAX {
+            return self.nameless_pid();
+        }
+        Pid(u32::from(actor.generation) * PIDS_PER_GENERATION + u32::from(actor.nth))
+    }
+
+    /// The pid of a process that has no place in a generation.
+    pub(super) const fn nameless_pid(&mut self) -> Pid {
         self.last_pid += 1;
-        let pid = Pid(self.last_pid);
+        Pid(self.last_pid)
+    }
+
+    /// Processes are in the order of their pids, which is that of their births within a generation.
+    fn admit(&mut self, process: Shared<Proc>) {
+        let at = self.processes.partition_point(|other| other.pid < process.pid);
+        self.processes.insert(at, process);
+    }
+
+    /// fork(2): the child has what its parent has open, and no signal of its parent's waits for it.
+    pub(super) fn copy_process(&mut self, parent: Pid, pid: Pid) {
         let forking = self.process(parent).expect("a process that forks is there");
         let child = Proc {
             pid,
+            born: pid.0,
             parent,
             signals: forking.signals.after_fork(),
             watches: SmallVec::new(),
@@ -69,43 +152,32 @@ impl Kernel {
             accepted: 0,
             ..forking.clone()
         };
-        let by = forking.actor;
-        self.processes.push(Arc::new(child));
-        let before = around.seen.len();
-        self.go_on(pid, Reply::Child, around);
-        let process = self.process(pid).expect("it was just born");
-        let image = process.image;
-        let (actor, image) = if offspring != Offspring::Worker {
-            self.generations += 1;
-            self.masters_born.push(pid);
-            self.workers_born.push(0);
-            let staged = match self.files.read(Path::BINARY) {
-                Some(Content::Image(image)) => Some(image),
-                _ => None,
-            };
-            let image = if offspring == Offspring::NewBinary { staged } else { Some(image) };
-            (Actor { who: Who::Master, generation: self.generations, nth: 0 }, image)
-        } else {
-            let born = &mut self.workers_born[usize::from(by.generation) - 1];
-            *born = born.saturating_add(1);
-            (Actor { who: Who::Worker, generation: by.generation, nth: *born }, Some(image))
-        };
-        self.of(pid).actor = actor;
-        around.seen.insert(before, Seen::Born { pid, parent, actor, image });
-        if self.process(pid).is_some_and(|process| !process.fds.is_empty()) {
-            around.seen.push(Seen::Holds(pid));
-        }
-        pid
+        self.admit(Shared::new(child));
+        self.files.copy_writers(parent, pid);
     }
 
-    /// execve(2) of the binary's path. Listening sockets stay open, everything else of the old life ends.
+    /// execve(2) of the binary's path, and the new program's way to its first act that others see.
     pub(super) fn exec(
         &mut self,
         pid: Pid,
         sockets: SmallVec<[Fd; 4]>,
         around: &mut Around<'_>,
     ) -> Result<(), Errno> {
-        let exe = self.files.at(Path::BINARY).ok_or(Errno::ENOENT)?;
+        self.execute(pid, Path::BINARY, around)?;
+        self.of(pid).inherited = Some(sockets);
+        self.go_on(pid, Reply::Begin, around);
+        Ok(())
+    }
+
+    /// execve(2). Listening sockets stay open, everything else of the old life ends.
+    ///
+    /// # Errors
+    /// ENOENT: there is no such file. ETXTBSY: somebody has it open for writing. ENOEXEC: it is no binary.
+    pub(super) fn execute(&mut self, pid: Pid, path: Path, around: &mut Around<'_>) -> Result<(), Errno> {
+        let exe = self.files.at(path).ok_or(Errno::ENOENT)?;
+        if self.files.is_open_for_writing(exe) {
+            return Err(ETXTBSY);
+        }
         let Content::Image(image) = self.files.content(exe) else { return Err(ENOEXEC) };
         let plan = around.setting.images[usize::from(image)].plan;
         let process = self.of(pid);
@@ -114,10 +186,13 @@ impl Kernel {
         process.exe = exe;
         process.image = image;
         process.shown = Shown::CommandLine;
-        process.inherited = Some(sockets);
         process.channels.clear();
+        process.watches.clear();
+        for (_, id) in std::mem::take(&mut process.connections) {
+            self.close_id(id, around);
+        }
+        self.files.close_all_of(pid);
         self.forget_channels();
-        self.go_on(pid, Reply::Begin, around);
         Ok(())
     }
 
@@ -137,10 +212,11 @@ impl Kernel {
             self.close_id(id, around);
         }
         self.close_unheld(around);
+        self.files.close_all_of(pid);
         self.forget_channels();
         self.adopt_children_of(pid);
         if self.process(parent).is_some_and(Proc::is_alive) {
-            self.deliver(parent, Arrival { signal: Signal::Chld, sender: None }, around);
+            self.deliver(parent, Arrival { signal: Signal::Chld, sender: Some(pid) }, around);
         } else {
             self.processes.retain(|process| process.pid != pid);
         }

@@ -13,18 +13,25 @@
 //! | `setting` | what does not change: binaries, configurations, names |
 //! | `process`, `life` | processes; fork, exec, exit, orphans, wait |
 //! | `signal` | pending sets, masks, handlers |
-//! | `file` | paths, inodes, pid files |
+//! | `file`, `disk` | paths, inodes, pid files; what is open for writing, and the room that is left |
 //! | `channel` | what a master tells its workers |
 //! | `socket`, `connection`, `epoll` | listening sockets, connections, readiness |
 //! | `time` | virtual time |
 //! | `carry` | each effect, carried out |
+//! | `puppets` | the same calls for processes that no machine drives: how this kernel is compared with Linux |
 //! | `seen` | what happened |
 //!
 //! # Source
 //! Linux 6.1: `kernel/signal.c`, `kernel/exit.c`, `fs/eventpoll.c`, `net/ipv4/inet_connection_sock.c`.
 //!
+//! `scenarios/tests/kernel` plays scripts here and on Linux, and compares what is seen after each operation.
+//!
 //! # Not modelled
-//! Memory, users and permissions, several pid files, process groups, TCP below connect and close.
+//! Memory, users and permissions, several pid files, process groups, TCP below connect and close. Which queue of a
+//! reuseport group a connection comes to (Linux hashes, here it is a choice), the order in which epoll tells what is
+//! ready, a default action behind a mask or during sigsuspend, pids of different lengths written into one open file.
+//! Births of different generations have no order: of several dead children the one of the lowest generation is waited
+//! for first, on Linux the one that was born first.
 //!
 //! # Units
 //! Times are milliseconds since the world began and end in `_ms`.
@@ -32,10 +39,12 @@
 mod carry;
 mod channel;
 mod connection;
+mod disk;
 mod epoll;
 mod file;
 mod life;
 mod process;
+mod puppets;
 mod seen;
 mod setting;
 mod signal;
@@ -44,19 +53,21 @@ mod socket;
 mod tests;
 mod time;
 
-use std::sync::Arc;
-
 use fake_nginx::machine::Pid;
 use smallvec::SmallVec;
 
+pub use channel::ChannelId;
 pub use connection::{Connection, Place};
+pub use disk::BINARY_BLOCKS;
 pub use file::{Content, Files, Inode, Path};
 pub use process::{Doing, Proc, Shown};
+pub use puppets::{Puppets, Woken};
 pub use seen::{Ending, Seen};
 pub use setting::{ADDRESS, Conf, Image, Setting, Slow};
 pub use signal::Signals;
 pub use socket::Socket;
 
+use super::shared::Shared;
 use channel::Channel;
 
 /// Who is never a process here: pid 1, which adopts and reaps orphans.
@@ -64,20 +75,30 @@ pub const INIT: Pid = Pid(1);
 /// Who sends the signals of subjects and faults.
 pub const LABORATORY: Pid = Pid(2);
 
+/// Above all pids of 255 generations.
+const NAMELESS_PIDS: u32 = 1_000_000;
+
+/// True for a process that has no place in a generation: a launcher, `nginx -t`.
+#[must_use]
+pub const fn is_nameless(Pid(pid): Pid) -> bool {
+    pid > NAMELESS_PIDS
+}
+
 /// Everything that can differ between two instants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Kernel {
     now_ms: u64,
     last_pid: u32,
     /// By pid, dead ones that were not waited for included.
-    processes: Vec<Arc<Proc>>,
+    processes: Vec<Shared<Proc>>,
     files: Files,
+    /// How many blocks all files together may take.
+    room: Option<u32>,
     /// Which of the setting's configurations is in the file.
     conf: u8,
     sockets: SmallVec<[Socket; 2]>,
     last_socket: u16,
     channels: SmallVec<[Channel; 4]>,
-    last_channel: u16,
     connections: Vec<Connection>,
     last_connection: u32,
     generations: u8,
@@ -102,14 +123,14 @@ impl Kernel {
     pub fn new() -> Self {
         Self {
             now_ms: 0,
-            last_pid: 99,
+            last_pid: NAMELESS_PIDS,
             processes: Vec::new(),
             files: Files::new(),
+            room: None,
             conf: 0,
             sockets: SmallVec::new(),
             last_socket: 0,
             channels: SmallVec::new(),
-            last_channel: 0,
             connections: Vec::new(),
             last_connection: 0,
             generations: 0,
@@ -142,7 +163,7 @@ impl Kernel {
 
     /// Every process, by pid; dead ones that were not waited for included.
     pub fn processes(&self) -> impl Iterator<Item = &Proc> {
-        self.processes.iter().map(Arc::as_ref)
+        self.processes.iter().map(|process| &**process)
     }
 
     /// Every process that runs.
@@ -186,7 +207,7 @@ impl Kernel {
     }
 
     fn at(&mut self, index: usize) -> &mut Proc {
-        Arc::make_mut(&mut self.processes[index])
+        self.processes[index].make_mut()
     }
 
     /// Changes a process that is known to be there.

@@ -1,16 +1,18 @@
 //! One process: its machine, and what a kernel keeps for it.
 
-use fake_nginx::machine::{Conn, Effect, ExitStatus, Fd, Moment, Pid, PidFile, Process, Slot, Title};
+use fake_nginx::machine::{Conn, Effect, ExitStatus, Fd, Moment, Pid, Process, Slot, Title};
 use smallvec::SmallVec;
 
-use super::{Inode, Signals};
+use super::{ChannelId, Inode, Signals};
 use crate::model::choice::{Act, Actor, Name};
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Proc {
-    /// Its number; never used again.
+    /// Its number.
     pub pid: Pid,
+    /// Its pid, or another number if that was somebody else's before: two processes never have one birth.
+    pub born: u32,
     /// Whose child it is now.
     pub parent: Pid,
     /// What it is, for names.
@@ -36,9 +38,9 @@ pub struct Proc {
     /// What `NGINX` lists.
     pub inherited: Option<SmallVec<[Fd; 4]>>,
     /// The ends of channels that it holds, by the slot that they are for.
-    pub channels: SmallVec<[(Slot, u16); 4]>,
+    pub channels: SmallVec<[(Slot, ChannelId); 4]>,
     /// Its own end.
-    pub own_channel: Option<u16>,
+    pub own_channel: Option<ChannelId>,
     /// Its connections.
     pub connections: SmallVec<[(Conn, u32); 2]>,
     /// How many connections it has accepted.
@@ -52,8 +54,10 @@ pub struct Proc {
 pub enum Doing {
     /// This is its next step, or what it waits in.
     Effect(Effect),
-    /// It has created a pid file, and writes into it next.
-    Writing(PidFile, Pid),
+    /// It has opened a pid file, and writes into it next, whatever its name is by then.
+    Writing(Inode, Pid),
+    /// What it is told: no machine drives it.
+    Told,
     /// It has ended, and nobody has waited for it.
     Dead(ExitStatus),
 }
@@ -133,7 +137,7 @@ impl Proc {
         let moment = match &self.doing {
             Doing::Effect(effect) => effect.moment(),
             Doing::Writing(..) => Some(Moment::WritePid),
-            Doing::Dead(_) => None,
+            Doing::Told | Doing::Dead(_) => None,
         };
         // Nobody is between two steps with an effect that nobody else can see.
         let moment = match moment {

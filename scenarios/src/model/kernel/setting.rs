@@ -3,7 +3,7 @@
 use fake_nginx::conf::Address;
 use fake_nginx::fault::Fault;
 use fake_nginx::machine::{
-    AddressId, ConfId, Cycle, Defects, Fd, Inherited, Listening, Names, PathId, Plan, Purpose, TextId,
+    AddressId, ConfId, Cycle, Defects, Fd, Inherited, Listening, Names, PathId, Plan, Purpose, Speaks, TextId,
 };
 use fake_nginx::release::{Profile, Version};
 use smallvec::SmallVec;
@@ -128,6 +128,7 @@ impl Setting {
             backlog: BACKLOG,
             client_header_timeout_ms: CLIENT_HEADER_TIMEOUT_MS,
             fd: None,
+            speaks: Speaks::Http,
             is_inherited: false,
         };
         Cycle {

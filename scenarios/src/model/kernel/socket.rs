@@ -18,6 +18,8 @@ pub struct Socket {
     pub address: AddressId,
     /// Whether others may have the address too.
     reuseport: bool,
+    /// How many may wait; one more than that, as on Linux.
+    backlog: u16,
     /// Connections that nobody has accepted, the oldest first.
     pub queue: SmallVec<[u32; 4]>,
 }
@@ -38,7 +40,9 @@ impl Kernel {
         }
         self.last_socket += 1;
         let id = self.last_socket;
-        self.sockets.push(Socket { id, address: listening.address, reuseport, queue: SmallVec::new() });
+        let backlog = u16::try_from(listening.backlog).unwrap_or(u16::MAX);
+        let address = listening.address;
+        self.sockets.push(Socket { id, address, reuseport, backlog, queue: SmallVec::new() });
         let process = self.of(pid);
         let fd = free_fd(|fd| process.socket(fd).is_some());
         process.fds.push((fd, id));
@@ -76,6 +80,14 @@ impl Kernel {
         self.sockets.iter().filter(|socket| socket.address == address).map(|socket| socket.id).collect()
     }
 
+    /// True if the queue of this socket takes one more. To a full one connect(2) waits: the kernel drops the SYN,
+    /// and the client sends it again.
+    #[must_use]
+    pub fn has_room(&self, socket: u16) -> bool {
+        let is_it = |known: &&Socket| known.id == socket;
+        self.sockets.iter().find(is_it).is_some_and(|found| found.queue.len() <= usize::from(found.backlog))
+    }
+
     /// True if some process that runs has this socket in its epoll set, or is just putting it there again: a
     /// worker that has accepted takes it out for an instant, so that another one gets the next connection.
     #[must_use]
@@ -84,7 +96,7 @@ impl Kernel {
             let is_it = |fd| process.socket(fd) == Some(socket);
             let is_back_soon = || match process.doing {
                 Doing::Effect(Effect::Watch { fd, .. }) => process.accepted > 0 && is_it(fd),
-                Doing::Effect(_) | Doing::Writing(..) | Doing::Dead(_) => false,
+                Doing::Effect(_) | Doing::Writing(..) | Doing::Told | Doing::Dead(_) => false,
             };
             process.watches.iter().any(|&(fd, _)| is_it(fd)) || is_back_soon()
         })

@@ -142,7 +142,7 @@ fn winch_drains_and_the_death_of_the_new_master_brings_the_old_workers_back() {
     assert_eq!(machine.accepting(), ["new-worker-1"]);
 
     machine.send(new, Signal::Kill);
-    assert_eq!(machine.accepting(), ["new-worker-1", "old-worker-2"], "an orphan accepts for ever");
+    assert_eq!(machine.accepting(), ["old-worker-2", "new-worker-1"], "an orphan accepts for ever");
     assert_eq!(machine.kernel.files().read(Path::PID), Some(Content::Pid(old)));
     assert_eq!(machine.kernel.files().read(Path::OLDBIN), None);
 }

@@ -17,7 +17,7 @@ impl Kernel {
         self.living().filter(|process| self.can_go_on(process))
     }
 
-    fn can_go_on(&self, process: &Proc) -> bool {
+    pub(super) fn can_go_on(&self, process: &Proc) -> bool {
         let is_over = process.until_ms.is_some_and(|until_ms| until_ms <= self.now_ms);
         match &process.doing {
             Doing::Effect(Effect::Sleep) => process.signals.is_any_pending(),
@@ -26,7 +26,7 @@ impl Kernel {
                 is_over || process.signals.is_interrupted() || self.is_ready(process)
             }
             Doing::Effect(_) | Doing::Writing(..) => true,
-            Doing::Dead(_) => false,
+            Doing::Told | Doing::Dead(_) => false,
         }
     }
 

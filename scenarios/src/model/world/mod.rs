@@ -6,13 +6,14 @@
 mod judgement;
 mod mishap;
 mod motion;
+mod snapshot;
 mod strike;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fake_nginx::machine::{ExitStatus, Pid};
-use orchestrator::machine::{Memory, Plan};
+use orchestrator::machine::{Memory, Phase, Plan};
 use smallvec::SmallVec;
 
 use super::choice::{Act, Actor, Chooser, Name, Who};
@@ -22,11 +23,14 @@ use super::fault::{Fault, Planned};
 use super::kernel::{Around, Kernel, Path, Seen, Setting};
 use super::paths::Paths;
 use super::record::Record;
+use super::shared::Shared;
 use crate::trace::{Event, What};
 
 use mishap::Mishaps;
 
+pub(in crate::model) use motion::Way;
 pub use motion::{Tick, Wish};
+pub(in crate::model) use snapshot::Snapshot;
 
 /// Steps after which a run is broken off: something spins.
 pub const STEPS_MAX: u32 = 200_000;
@@ -41,7 +45,7 @@ pub struct State {
     /// Those who connect.
     pub clients: Clients,
     /// What the orchestrator has on disk.
-    pub journal: Option<Arc<(Plan, Memory)>>,
+    pub journal: Option<Shared<(Plan, Memory)>>,
     last: Option<Pid>,
 }
 
@@ -106,6 +110,8 @@ pub struct World<'c> {
     has_hidden_blow: bool,
     /// A command runs.
     is_commanded: bool,
+    /// Where the journal stood when the last command was told that it was interrupted.
+    interrupted_in: Option<Phase>,
     deadline_ms: u64,
 }
 
@@ -190,6 +196,7 @@ impl<'c> World<'c> {
             last_look: 0,
             has_hidden_blow: false,
             is_commanded: false,
+            interrupted_in: None,
             deadline_ms: u64::MAX,
         }
     }

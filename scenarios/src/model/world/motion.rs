@@ -32,16 +32,23 @@ pub enum Tick {
     World,
 }
 
-enum Way {
+/// A way to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::model) enum Way {
+    /// A process takes its next step.
     Process(Pid),
+    /// A client does something.
     Client(Move),
+    /// It is the subject's turn.
     Subject,
+    /// Nothing else can happen: time passes.
     Time,
 }
 
-struct Ways {
-    ways: SmallVec<[Way; 8]>,
-    names: SmallVec<[Name; 8]>,
+/// Every way to go on, each with its name.
+pub(in crate::model) struct Ways {
+    pub(in crate::model) ways: SmallVec<[Way; 8]>,
+    pub(in crate::model) names: SmallVec<[Name; 8]>,
 }
 
 impl Ways {
@@ -80,7 +87,7 @@ impl World<'_> {
     }
 
     /// Every way to go on, the natural one first.
-    fn ways(&self, wish: Wish) -> Ways {
+    pub(in crate::model) fn ways(&self, wish: Wish) -> Ways {
         let now_us = self.now_ms() * 1_000;
         let mut ways = Ways { ways: SmallVec::new(), names: SmallVec::new() };
         let subject = |act| Name { actor: Actor::SUBJECT, act };
@@ -113,7 +120,11 @@ impl World<'_> {
         ways
     }
 
-    fn take(&mut self, way: Way, name: Name, wish: Wish) -> Result<Tick, Broken> {
+    /// Goes that way.
+    ///
+    /// # Errors
+    /// [`Broken::Deadline`] if time has passed beyond it.
+    pub(in crate::model) fn take(&mut self, way: Way, name: Name, wish: Wish) -> Result<Tick, Broken> {
         match way {
             Way::Subject => {
                 // What changes from here on is not yet seen. What has changed in the middle of a look may have

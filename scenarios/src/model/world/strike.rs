@@ -1,11 +1,13 @@
 //! What goes wrong: processes that are taken away, crashes, reloads, full disks.
 
 use fake_nginx::machine::{Pid, Signal};
+use orchestrator::machine::Phase;
 
 use super::World;
+use crate::model::binaries::PACKAGED;
 use crate::model::choice::{Act, Actor, Name, Who, count};
 use crate::model::fault::{Blow, Fault, Planned, When, Whom};
-use crate::model::kernel::{Content, LABORATORY, Path, Proc};
+use crate::model::kernel::{Content, LABORATORY, Path, Proc, Seen};
 use crate::trace::What;
 
 /// What a process leaves to its parent that calls exit(3) where it should not.
@@ -55,10 +57,9 @@ impl World<'_> {
     pub fn inflict(&mut self, fault: Fault, which: u8) -> bool {
         let has_struck = match fault {
             Fault::Blow(blow, whom) => self.whom(whom, which).is_some_and(|pid| self.deal(blow, pid)),
-            Fault::Reload => match self.state.kernel.files().read(Path::PID) {
-                Some(Content::Pid(pid)) => self.send(pid, Signal::Hup),
-                _ => false,
-            },
+            Fault::Reload => self.send_to_named(Signal::Hup),
+            Fault::Reopen => self.send_to_named(Signal::Usr1),
+            Fault::Package => self.replaces_binary(),
             Fault::SecondUsr2 => self.upgrading_master().is_some_and(|pid| self.send(pid, Signal::Usr2)),
             Fault::Crash | Fault::Interrupt | Fault::FullDisk => self.is_commanded,
         };
@@ -69,7 +70,9 @@ impl World<'_> {
             self.struck.push(fault);
         } else {
             self.counts.faults.push(fault);
-            self.last_kill = Some(self.counts.steps);
+            if !fault.is_harmless() {
+                self.last_kill = Some(self.counts.steps);
+            }
         }
         self.has_changed = true;
         self.note(What::Moment { name: format!("fault.{}", fault.name()) });
@@ -105,6 +108,26 @@ impl World<'_> {
 
     fn send(&mut self, pid: Pid, signal: Signal) -> bool {
         self.with(|kernel, around| kernel.kill(LABORATORY, pid, signal, around))
+    }
+
+    /// As `nginx -s` does.
+    fn send_to_named(&mut self, signal: Signal) -> bool {
+        match self.state.kernel.files().read(Path::PID) {
+            Some(Content::Pid(pid)) => self.send(pid, signal),
+            Some(Content::Empty | Content::Garbage | Content::Image(_)) | None => false,
+        }
+    }
+
+    /// A file of its own, that was written elsewhere and renamed.
+    fn replaces_binary(&mut self) -> bool {
+        let is_there = self.setting.images.len() > usize::from(PACKAGED);
+        if is_there {
+            self.with(|kernel, around| {
+                kernel.files_mut().create(Path::BINARY, Content::Image(PACKAGED));
+                around.seen.push(Seen::File(Path::BINARY));
+            });
+        }
+        is_there
     }
 
     fn whom(&self, whom: Whom, which: u8) -> Option<Pid> {
@@ -147,12 +170,27 @@ impl World<'_> {
         let at = self.struck.iter().position(|&struck| struck == fault);
         let taken = at.map(|at| self.struck.remove(at));
         self.counts.faults.extend(taken);
+        if taken == Some(Fault::Interrupt) {
+            self.interrupted_in = self.state.journal.as_deref().map(|entry| entry.1.phase);
+        }
         taken.is_some()
     }
 
     /// A command begins: from here on it can be killed, be interrupted, and meet a full disk.
     pub(in crate::model) const fn command_begins(&mut self) {
         self.is_commanded = true;
+        self.interrupted_in = None;
+    }
+
+    /// Where the journal stood when the last command was told of an interruption, if the upgrade could still be undone.
+    pub(in crate::model) fn interrupted_in(&self) -> Option<Phase> {
+        let may_undo = |phase: &Phase| {
+            matches!(
+                phase,
+                Phase::Installing | Phase::Changing | Phase::Draining | Phase::Soaking | Phase::Held
+            )
+        };
+        self.interrupted_in.filter(may_undo)
     }
 
     /// It has ended. What has not struck it by now never will.

@@ -6,9 +6,9 @@
 //! # Source
 //! `orchestrator::cli::commands`, `orchestrator::preflight`.
 
-use std::fmt;
+mod command;
+
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use fake_nginx::fault::Fault;
 use fake_nginx::machine::Pid;
@@ -16,56 +16,18 @@ use orchestrator::ExitCode;
 use orchestrator::driver::drive;
 use orchestrator::host::HostError;
 use orchestrator::machine::{
-    Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, READY_MS, Reason, StuckState, Title,
+    Baseline, Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, Reason, StuckState, Title,
 };
 
 use super::choice::Act;
 use super::host::{ModelHost, file_id, identity, look, pid_file};
 use super::kernel::{Content, Path, Proc};
 use super::runbook::Said;
+use super::shared::Shared;
 use super::world::{Broken, Wish, World};
 use crate::scenario::Claim;
 
-/// What the person types.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Command {
-    /// `oldbin upgrade`
-    Upgrade(Options),
-    /// `oldbin rollback`
-    Rollback(Options),
-    /// `oldbin commit`
-    Commit,
-    /// `oldbin recover`
-    Recover,
-}
-
-impl Command {
-    /// The words behind `oldbin`.
-    #[must_use]
-    pub fn words(&self) -> Vec<String> {
-        let with = |name: &str, options: &Options| {
-            let mut words = vec![name.to_owned(), "--soak".to_owned(), format!("{}ms", options.soak_ms)];
-            if let Some(within_ms) = options.drain_within_ms {
-                words.extend(["--drain-within".to_owned(), format!("{within_ms}ms")]);
-            }
-            words.extend(options.is_held.then(|| "--hold".to_owned()));
-            words
-        };
-        match self {
-            Self::Upgrade(options) => with("upgrade", options),
-            Self::Rollback(options) => with("rollback", options),
-            Self::Commit => vec!["commit".to_owned()],
-            Self::Recover => vec!["recover".to_owned()],
-        }
-    }
-}
-
-impl fmt::Display for Command {
-    /// As it is typed.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "oldbin {}", self.words().join(" "))
-    }
-}
+pub use command::{Command, options, parse};
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,63 +36,6 @@ pub enum Ended {
     Said(Said, Option<Box<Plan>>),
     /// It was killed.
     Crashed,
-}
-
-/// The choices that `oldbin upgrade` makes if nothing else is said, with this soak.
-#[must_use]
-pub const fn options(soak_ms: u64, is_held: bool) -> Options {
-    Options {
-        soak_ms,
-        is_held,
-        ready_within_ms: READY_MS,
-        drain_within_ms: None,
-        probes: Vec::new(),
-        may_drop_listeners: false,
-        is_way_back: false,
-    }
-}
-
-/// A command from a scenario's words.
-///
-/// # Errors
-/// One sentence, for words that the model does not know.
-pub fn parse(words: &[String]) -> Result<Command, String> {
-    let (name, rest) = words.split_first().ok_or("oldbin needs a command")?;
-    let mut options = options(orchestrator::machine::SOAK_MS, false);
-    let mut rest = rest.iter();
-    while let Some(word) = rest.next() {
-        let mut value = || rest.next().ok_or_else(|| format!("{word} needs a value"));
-        match word.as_str() {
-            "--soak" => options.soak_ms = milliseconds(value()?)?,
-            "--ready-within" => options.ready_within_ms = milliseconds(value()?)?,
-            "--drain-within" => options.drain_within_ms = Some(milliseconds(value()?)?),
-            "--probe" => options.probes.push(value()?.clone()),
-            "--hold" => options.is_held = true,
-            "--drop-listeners" => options.may_drop_listeners = true,
-            "--pid-file" | "--binary" | "--new" | "--state-dir" => drop(value()?),
-            "--json" => {}
-            other => return Err(format!("the model world does not know {other:?}")),
-        }
-    }
-    match name.as_str() {
-        "upgrade" => Ok(Command::Upgrade(options)),
-        "rollback" => Ok(Command::Rollback(options)),
-        "commit" => Ok(Command::Commit),
-        "recover" => Ok(Command::Recover),
-        other => Err(format!("the model world does not know `oldbin {other}`")),
-    }
-}
-
-/// `30`, `0.5`, `200ms`, `30s`, `5m`.
-fn milliseconds(text: &str) -> Result<u64, String> {
-    let units = [("ms", 1.0), ("s", 1_000.0), ("m", 60_000.0)];
-    let (number, factor) = units
-        .iter()
-        .find_map(|(unit, factor)| text.strip_suffix(unit).map(|number| (number, *factor)))
-        .unwrap_or((text, 1_000.0));
-    let value: f64 = number.parse().map_err(|_| format!("{text:?} is no duration"))?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a file's small number")]
-    Ok((value * factor).round() as u64)
 }
 
 /// Carries a command out. `crash_at`: at which of its calls it is killed.
@@ -144,27 +49,36 @@ pub fn carry_out(
     crash_at: Option<u32>,
 ) -> Result<Ended, Broken> {
     world.until_turn(Wish::Act(Act::Type))?;
-    match begin(world, command) {
-        Ok(run) => run.go(world, defects, crash_at),
+    match begin(world, command, defects) {
+        Ok(run) => run.go(world, crash_at),
         Err(why) => Ok(Ended::Said(refused(why), None)),
     }
 }
 
-fn refused(words: String) -> Said {
+/// The last words of a command that was not even begun.
+pub(super) const fn refused(words: String) -> Said {
     Said { claim: Claim::Refused, exit_code: Some(ExitCode::Refused as i32), words }
 }
 
 /// What a command starts the machine with.
-struct Run {
-    goal: Goal,
-    wanted: Outcome,
-    plan: Plan,
-    memory: Memory,
+pub(super) struct Run {
+    pub(super) intent: Intent,
+    pub(super) memory: Memory,
+    /// What it says that it wants; its exit code depends on that.
+    pub(super) wanted: Outcome,
 }
 
-fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
+/// Preflight, and where the machine begins.
+///
+/// # Errors
+/// Why the command is refused, in a sentence.
+pub(super) fn begin(world: &mut World<'_>, command: &Command, defects: Defects) -> Result<Run, String> {
     let entry = world.state.journal.clone();
-    let run = |goal, wanted, (plan, memory): (Plan, Memory)| Run { goal, wanted, plan, memory };
+    let run = |goal, wanted, (plan, memory): (Plan, Memory)| {
+        let memory = memory.resumed();
+        let intent = Intent { goal, plan, defects };
+        Run { intent, memory, wanted }
+    };
     match command {
         Command::Upgrade(options) => {
             if entry.is_some_and(|entry| !entry.1.is_finished()) {
@@ -177,7 +91,7 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
         Command::Commit => {
             let (plan, memory) = found(entry)?;
             match memory.phase {
-                Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing => {
+                Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing | Phase::Watching => {
                     Ok(run(Goal::Commit, Outcome::Upgraded, (plan, memory)))
                 }
                 Phase::Planned | Phase::Installing | Phase::Changing | Phase::Back | Phase::Finished(_) => {
@@ -195,7 +109,7 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
         Command::Rollback(options) => {
             let (plan, memory) = unstuck(found(entry)?, world.now_ms());
             if memory.phase == Phase::Finished(Outcome::Upgraded) && !plan.options.is_way_back {
-                return upgrade_back(world, &plan, options);
+                return upgrade_back(world, &plan, options, defects);
             }
             if memory.is_finished() {
                 return Err("the old binary serves already".into());
@@ -209,7 +123,7 @@ fn begin(world: &mut World<'_>, command: &Command) -> Result<Run, String> {
     }
 }
 
-fn found(entry: Option<Arc<(Plan, Memory)>>) -> Result<(Plan, Memory), String> {
+fn found(entry: Option<Shared<(Plan, Memory)>>) -> Result<(Plan, Memory), String> {
     entry.map(|entry| (*entry).clone()).ok_or_else(|| "oldbin has upgraded nothing here".to_owned())
 }
 
@@ -222,11 +136,17 @@ fn unstuck((plan, memory): (Plan, Memory), now_ms: u64) -> (Plan, Memory) {
 }
 
 /// Beyond the commit point the way back is an upgrade to the kept old binary.
-fn upgrade_back(world: &mut World<'_>, done: &Plan, options: &Options) -> Result<Run, String> {
+fn upgrade_back(
+    world: &mut World<'_>,
+    done: &Plan,
+    options: &Options,
+    defects: Defects,
+) -> Result<Run, String> {
     let options = Options { is_way_back: true, is_held: false, ..options.clone() };
     let new = world.paths.number(&done.old_link.to_string_lossy());
     let plan = prepare(world, new, &options)?;
-    Ok(Run { goal: Goal::Forward, wanted: Outcome::Upgraded, plan, memory: Memory::new() })
+    let intent = Intent { goal: Goal::Forward, plan, defects };
+    Ok(Run { intent, memory: Memory::new(), wanted: Outcome::Upgraded })
 }
 
 /// Preflight: what it sees, and the two links that it lays beside the binary.
@@ -285,6 +205,7 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
         new_workers,
         listeners,
         oldbin_before,
+        baseline: Baseline::default(),
         old_version: version(master.image),
         new_version: version(new_image),
         options: options.clone(),
@@ -315,34 +236,43 @@ fn stage(world: &mut World<'_>, master: &Proc, new_image: u8) -> (Path, Path) {
 }
 
 impl Run {
-    fn go(self, world: &mut World<'_>, defects: Defects, crash_at: Option<u32>) -> Result<Ended, Broken> {
-        let intent = Intent { goal: self.goal, plan: self.plan, defects };
+    fn go(self, world: &mut World<'_>, crash_at: Option<u32>) -> Result<Ended, Broken> {
+        let Self { intent, memory, wanted } = self;
         let mut host = ModelHost::new(world, intent.plan.clone(), crash_at);
         host.world.command_begins();
-        let ended = drive(&mut host, &intent, self.memory, |_, _| {});
+        let ended = drive(&mut host, &intent, memory, |_, _| {});
         host.world.command_ends();
         if let Some(broken) = host.broken {
             return Err(broken);
         }
-        let (outcome, memory) = match ended {
-            Ok(ended) => ended,
-            Err(HostError::Crashed) => return Ok(Ended::Crashed),
-            Err(HostError::Os { what, error }) => {
-                let words = format!("{what}: {error}");
-                let exit_code = Some(ExitCode::Stuck as i32);
-                let said = Said { claim: Claim::Stuck, exit_code, words };
-                return Ok(Ended::Said(said, Some(Box::new(intent.plan))));
-            }
-        };
-        match outcome {
-            Outcome::Upgraded | Outcome::RolledBack | Outcome::Refused => {
-                let _ = world.change(|kernel, around| kernel.unlink(Path::NEW_LINK, around));
-            }
-            Outcome::Held | Outcome::Stuck(_) => {}
-        }
-        let said = said(outcome, self.wanted, &memory, intent.plan.options.is_way_back);
-        Ok(Ended::Said(said, Some(Box::new(intent.plan))))
+        Ok(finish(world, &intent.plan, wanted, ended))
     }
+}
+
+/// The machine has ended: what is tidied up, and what is said.
+pub(super) fn finish(
+    world: &mut World<'_>,
+    plan: &Plan,
+    wanted: Outcome,
+    ended: Result<(Outcome, Memory), HostError>,
+) -> Ended {
+    let said = match ended {
+        Ok((outcome, memory)) => {
+            match outcome {
+                Outcome::Upgraded | Outcome::Draining | Outcome::RolledBack | Outcome::Refused => {
+                    let _ = world.change(|kernel, around| kernel.unlink(Path::NEW_LINK, around));
+                }
+                Outcome::Held | Outcome::Stuck(_) => {}
+            }
+            said(outcome, wanted, &memory, plan.options.is_way_back)
+        }
+        Err(HostError::Crashed) => return Ended::Crashed,
+        Err(HostError::Os { what, error }) => {
+            let words = format!("{what}: {error}");
+            Said { claim: Claim::Stuck, exit_code: Some(ExitCode::Stuck as i32), words }
+        }
+    };
+    Ended::Said(said, Some(Box::new(plan.clone())))
 }
 
 /// The last words, and what they claim.
@@ -354,8 +284,8 @@ fn said(outcome: Outcome, wanted: Outcome, memory: &Memory, is_way_back: bool) -
     };
     let code = ExitCode::of(outcome, wanted) as i32;
     let (claim, code, words) = match (outcome, is_way_back) {
-        (Outcome::Upgraded, false) => (Claim::Upgraded, code, words),
-        (Outcome::Upgraded, true) => (Claim::RolledBack, code, words),
+        (Outcome::Upgraded | Outcome::Draining, false) => (Claim::Upgraded, code, words),
+        (Outcome::Upgraded | Outcome::Draining, true) => (Claim::RolledBack, code, words),
         (Outcome::Held, _) => (Claim::Held, code, words),
         (Outcome::RolledBack, false) => (Claim::RolledBack, code, words),
         (Outcome::RolledBack, true) => {

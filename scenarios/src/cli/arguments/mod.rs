@@ -1,12 +1,16 @@
 //! What `oldbin-lab` understands.
 
+mod explore;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::conformance::{self, Pair};
+use crate::conformance::{self, Wanted};
 use crate::mutant::Mutant;
 use crate::scenario::WorldKind;
+
+pub(crate) use explore::{Explore, HowToPick, Merge};
 
 /// Prove that an nginx upgrade loses no request
 ///
@@ -60,8 +64,25 @@ Exit codes:
 
 Examples:
   oldbin-lab explore --scripts 1000000
+  oldbin-lab explore --exhaustive
   oldbin-lab explore --world fake --for 5m --keep failures
+  oldbin-lab explore --scripts 1000000 --seed 1 --shard 3/16 --json > 3.json
   oldbin-lab explore --mutant orchestrator.quits-without-looking";
+
+/// Behind the options of `merge`.
+const MERGE_AFTER_HELP: &str = "\
+All files are parts of one run: the same world, strategy, seed, number of scripts and of shards. The order does not
+matter, a shard that is there twice counts once, and failures that need the same steps are told once.
+
+Exit codes:
+   0  held: all shards are there, and nothing failed
+   1  violated: at least one script failed
+   2  wrong usage, or a file that holds no results of that run
+   3  unchecked: a shard is missing or was cut short, or too little happened
+  70  a bug in this program
+
+Example:
+  oldbin-lab merge results/*.json --junit report.xml";
 
 /// Behind the options of `verify`.
 const VERIFY_AFTER_HELP: &str = "\
@@ -93,6 +114,11 @@ pub(crate) enum Command {
     /// that plays it again.
     #[command(after_help = EXPLORE_AFTER_HELP)]
     Explore(Explore),
+    /// Add up what the shards of one `explore` have found
+    ///
+    /// Says what all have counted, every failure once, and which shards are missing.
+    #[command(after_help = MERGE_AFTER_HELP)]
+    Merge(Merge),
     /// List the scenarios, the runbooks and the nginx releases that were found
     List {
         /// List the moments at which a fault can strike, and the faults, instead
@@ -183,34 +209,6 @@ pub(crate) struct Replay {
     pub(crate) mutant: Vec<Mutant>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Explore {
-    /// Where to play
-    #[arg(long, value_enum, default_value_t = OneWorld::Model)]
-    pub(crate) world: OneWorld,
-    /// How many scripts [default: 10000 in the model, 100 elsewhere]
-    #[arg(long, value_name = "N", conflicts_with = "for_ms", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) scripts: Option<u64>,
-    /// Play for this long instead (30, 90s, 5m, 1h)
-    #[arg(long = "for", value_name = "TIME", value_parser = duration_ms)]
-    pub(crate) for_ms: Option<u64>,
-    /// The first seed [default: one that nobody has tried, which is told]
-    #[arg(long, value_name = "S")]
-    pub(crate) seed: Option<u64>,
-    /// How many scripts play at once [default: one for each core; four for each where processes wait]
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: Option<u16>,
-    /// Write every failure into this folder, with its trace
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) keep: Option<PathBuf>,
-    /// Explore a deliberately defective fake or orchestrator, to see that the property notices
-    #[arg(long, value_name = "DEFECT")]
-    pub(crate) mutant: Vec<Mutant>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// A world in which something can be forced to happen at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReplayWorld {
@@ -218,27 +216,6 @@ pub(crate) enum ReplayWorld {
     Model,
     /// Linux, with fake-nginx: faults strike at their moments, all else takes its own course
     Fake,
-}
-
-/// A world to explore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OneWorld {
-    /// In memory, in virtual time: thousands of scripts a second, every choice drawn from the seed
-    Model,
-    /// Linux, with fake-nginx
-    Fake,
-    /// Linux, with the real nginx releases that are found
-    Real,
-}
-
-impl OneWorld {
-    pub(crate) fn kind(self) -> WorldKind {
-        match self {
-            Self::Model => WorldKind::Model,
-            Self::Fake => WorldKind::Fake,
-            Self::Real => WorldKind::Real,
-        }
-    }
 }
 
 /// `30`, `90s`, `5m`, `1h`.
@@ -268,13 +245,13 @@ pub(crate) struct Verify {
     /// How many steps a sequence has at most
     #[arg(long, default_value_t = conformance::STEPS_MAX as u16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(crate) steps_max: u16,
-    /// Which releases [default: the oldest and the newest that are found]
-    #[arg(long, value_name = "OLD:NEW")]
-    pub(crate) pair: Option<Pair>,
+    /// Which releases, by version or by age (1.26.3:newest)
+    #[arg(long, value_name = "OLD:NEW", default_value_t = Wanted::WIDEST)]
+    pub(crate) pair: Wanted,
     /// How many sequences play at once [default: four for each core, as processes wait]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
-    /// Write the differences that are told, made small, into this folder
+    /// Write every difference into this folder; those that are told, made small
     #[arg(long, value_name = "FOLDER")]
     pub(crate) keep: Option<PathBuf>,
     /// Compare a deliberately defective fake, to see that the difference is noticed

@@ -1,0 +1,335 @@
+//! From a node to those that follow it.
+
+use std::sync::Arc;
+
+use orchestrator::machine::Plan;
+
+use super::cell::{Cell, Procedure};
+use super::futures::Futures;
+use super::node::{Label, Left, Node};
+use super::subject::{Next, Running, Subject, Typed};
+use crate::model::choice::{Act, Actor, Calm, Name};
+use crate::model::client::Clients;
+use crate::model::fault::{Fault, Whom};
+use crate::model::host::Run;
+use crate::model::judge;
+use crate::model::kernel::Setting;
+use crate::model::operator::{self, Command, Ended};
+use crate::model::runbook::{Book, Reading, Said};
+use crate::model::script::{Mistakes, PATIENCE_MS, RECOVERIES, Script};
+use crate::model::truth::Promise;
+use crate::model::world::{Snapshot, State, Tick, Way, Wish, World};
+use crate::scenario::Claim;
+
+/// The clock's step.
+const TIME_PASSES: Name = Name { actor: Actor::TIME, act: Act::Pass };
+
+/// What an edge leads to.
+pub(super) enum Reached {
+    /// Another state.
+    Node(Box<Node>),
+    /// Something that must not be.
+    Wrong(String),
+    /// The calm end of everything.
+    End,
+}
+
+/// Walks from node to node in a world of its own.
+pub(super) struct Walker<'c> {
+    cell: &'c Cell,
+    script: Script,
+    book: Option<Book>,
+    mistakes: Mistakes,
+    world: World<'c>,
+    root: Snapshot,
+    futures: Option<Futures>,
+    /// What was claimed, since somebody took it.
+    claimed: Option<Claim>,
+}
+
+impl<'c> Walker<'c> {
+    /// At a state in which nginx serves; `reduces`: looks that show the same at any time are taken at once, and what
+    /// no decision depends on is forgotten.
+    pub(super) fn new(
+        cell: &'c Cell,
+        mistakes: Mistakes,
+        (setting, state): (&Arc<Setting>, &State),
+        calm: &'c mut Calm,
+        reduces: bool,
+    ) -> Self {
+        let clients = Clients::with_budget(cell.fresh, cell.lasting, PATIENCE_MS);
+        let mut state = state.clone();
+        state.clients = clients;
+        let world = World::from_state(state, Arc::clone(setting), calm, false);
+        let root = world.snapshot();
+        let book = match &cell.procedure {
+            Procedure::Runbook(book) => Some(Book::new(&world, (**book).clone(), 1)),
+            Procedure::Oldbin(_) => None,
+        };
+        let futures = reduces.then(Futures::default);
+        Self { cell, script: cell.script(), book, mistakes, world, root, futures, claimed: None }
+    }
+
+    /// Where everything begins: nginx serves, nobody has done anything.
+    pub(super) fn root(&self) -> Node {
+        let recoveries = u8::try_from(RECOVERIES).unwrap_or(u8::MAX);
+        let left = Left {
+            faults: self.cell.faults_max,
+            crashes: self.cell.crashes_max,
+            stalls: self.cell.stalls_max,
+            recoveries,
+        };
+        let subject = match self.book {
+            Some(_) => Subject::Reads(Reading::new()),
+            None => Subject::Types(Typed::Own(0)),
+        };
+        Node { world: self.root.clone(), subject, left }
+    }
+
+    /// Takes the claim that the last edge ended with.
+    pub(super) const fn take_claim(&mut self) -> Option<Claim> {
+        self.claimed.take()
+    }
+
+    /// Every edge, in a fixed order.
+    pub(super) fn edges(&mut self, node: &Node, mut found: impl FnMut(&mut Self, Label, Reached)) {
+        if node.subject == Subject::Killed {
+            for command in self.typed_again() {
+                let subject = Subject::Types(Typed::Other(command.clone()));
+                let next = Node { subject, ..node.clone() };
+                found(self, Label::Types(command), Reached::Node(Box::new(next)));
+            }
+            return;
+        }
+        let only_looks = self.only_looks(node);
+        self.world.restore(&node.world);
+        let wish = self.wish(&node.subject);
+        let ways = self.world.ways(wish);
+        for (way, name) in ways.ways.into_iter().zip(ways.names) {
+            if only_looks && way != Way::Subject {
+                continue;
+            }
+            self.world.restore(&node.world);
+            let reached = self.go(node, way, name, wish);
+            found(self, Label::Step(name), reached);
+        }
+        if !matches!(node.subject, Subject::IsDone(_)) && !only_looks {
+            self.mishaps(node, found);
+        }
+    }
+
+    fn mishaps(&mut self, node: &Node, mut found: impl FnMut(&mut Self, Label, Reached)) {
+        let faults: &[Fault] = if node.left.faults > 0 { &self.cell.faults } else { &[] };
+        for &fault in faults {
+            for which in 0..self.whiches(fault) {
+                self.world.restore(&node.world);
+                if !self.world.inflict(fault, which) {
+                    break;
+                }
+                let left = Left { faults: node.left.faults - 1, ..node.left };
+                let reached = self.reached(node.subject.clone(), left);
+                found(self, Label::Fault(fault, which), reached);
+            }
+        }
+        let wish = self.wish(&node.subject);
+        // Who waits for a program waits for ever.
+        let is_waiting = matches!(wish, Wish::Time(until_ms) | Wish::Change(until_ms) if until_ms < u64::MAX);
+        if node.left.stalls > 0 && is_waiting {
+            self.world.restore(&node.world);
+            if self.world.ways(wish).ways.iter().all(|way| *way != Way::Time) {
+                let left = Left { stalls: node.left.stalls - 1, ..node.left };
+                let reached = self.go(&Node { left, ..node.clone() }, Way::Time, TIME_PASSES, wish);
+                found(self, Label::Stall, reached);
+            }
+        }
+        if node.left.crashes > 0 && matches!(node.subject, Subject::Runs(_)) {
+            self.world.restore(&node.world);
+            self.world.command_ends();
+            // Who judges counts it as a fault.
+            self.world.counts.faults.push(Fault::Crash);
+            let left = Left { crashes: node.left.crashes - 1, ..node.left };
+            let reached = self.reached(Subject::Killed, left);
+            found(self, Label::Crash, reached);
+        }
+    }
+
+    /// True if the subject looks at something that stays as it is, whatever others do.
+    fn only_looks(&mut self, node: &Node) -> bool {
+        let (Some(futures), Subject::Runs(running)) = (&mut self.futures, &node.subject) else {
+            return false;
+        };
+        // A fault may change anything at any time.
+        let may_strike = node.left.faults > 0 && !self.cell.faults.is_empty();
+        let run = (&running.intent.plan, &running.run);
+        !may_strike
+            && running.call.is_look()
+            && futures.keep(&mut self.world, &node.world, &running.call, run)
+    }
+
+    /// What somebody may type behind a crash.
+    fn typed_again(&self) -> Vec<Command> {
+        let mut all = vec![Command::Recover, Command::Rollback(operator::options(0, false))];
+        for (_, own) in &self.script.commands {
+            if !all.contains(own) {
+                all.push(own.clone());
+            }
+        }
+        all
+    }
+
+    fn whiches(&self, fault: Fault) -> u8 {
+        let is_of_several = matches!(fault, Fault::Blow(_, Whom::OldWorker | Whom::NewWorker));
+        if is_of_several { u8::try_from(self.cell.workers).unwrap_or(u8::MAX) } else { 1 }
+    }
+
+    fn wish(&self, subject: &Subject) -> Wish {
+        match subject {
+            Subject::Runs(running) => running.call.wish(),
+            Subject::Reads(reading) => reading.wish(),
+            Subject::IsDone(_) => Wish::Time(self.world.now_ms() + PATIENCE_MS),
+            Subject::Types(_) | Subject::Killed => Wish::Act(Act::Type),
+        }
+    }
+
+    fn reached(&self, subject: Subject, left: Left) -> Reached {
+        match self.script.judge_service(&self.world) {
+            Some(wrong) => Reached::Wrong(wrong.why),
+            None => Reached::Node(Box::new(Node { world: self.world.snapshot(), subject, left })),
+        }
+    }
+
+    fn go(&mut self, node: &Node, way: Way, name: Name, wish: Wish) -> Reached {
+        if let Subject::IsDone(claim) = node.subject
+            && way == Way::Time
+            && self.world.is_quiet()
+        {
+            return self.judge_end(claim);
+        }
+        // What is done now comes behind whatever was done before.
+        self.world.counts.steps += 1;
+        match self.world.take(way, name, wish) {
+            Ok(Tick::World) => self.reached(node.subject.clone(), node.left),
+            Ok(Tick::Subject) => self.turn(node.subject.clone(), node.left),
+            Err(broken) => Reached::Wrong(broken.to_string()),
+        }
+    }
+
+    fn turn(&mut self, subject: Subject, left: Left) -> Reached {
+        match subject {
+            Subject::Types(typed) => self.types(typed, left),
+            Subject::Runs(mut running) => {
+                let answer = running.call.go(&mut self.world, &running.intent.plan, &mut running.run);
+                let Some(answer) = answer else { return self.reached(Subject::Runs(running), left) };
+                let answer = if self.futures.is_some() { running.as_far_as_read(answer) } else { answer };
+                self.goes_on(running.answered(answer), left)
+            }
+            Subject::Reads(mut reading) => {
+                let Some(book) = &self.book else { unreachable!("who reads has a runbook") };
+                let Some(said) = reading.go(&mut self.world, book) else {
+                    return self.reached(Subject::Reads(reading), left);
+                };
+                let promise = Promise::of_runbook(&self.world);
+                self.is_said(&"the runbook", &said, Some(&promise))
+                    .unwrap_or_else(|| self.is_done(said.claim, left))
+            }
+            // Nothing has moved for longer than anything may take.
+            Subject::IsDone(claim) => self.judge_end(claim),
+            Subject::Killed => unreachable!("nobody has a turn"),
+        }
+    }
+
+    fn types(&mut self, typed: Typed, left: Left) -> Reached {
+        let command = self.command(&typed);
+        match operator::begin(&mut self.world, &command, self.mistakes.oldbin) {
+            Ok(operator::Run { intent, memory, wanted }) => {
+                let run = Run::new(&mut self.world, &intent.plan);
+                self.world.command_begins();
+                self.goes_on(Running::begin(typed, intent, wanted, memory, run), left)
+            }
+            Err(why) => self.has_ended(&typed, &operator::refused(why), None, left),
+        }
+    }
+
+    fn goes_on(&mut self, next: Next, left: Left) -> Reached {
+        match next {
+            Next::Calls(running) => self.reached(Subject::Runs(running), left),
+            Next::Ends(running, ended) => {
+                let Running { typed, intent, wanted, .. } = *running;
+                self.world.command_ends();
+                let Ended::Said(said, plan) = operator::finish(&mut self.world, &intent.plan, wanted, *ended)
+                else {
+                    unreachable!("nobody kills it here");
+                };
+                self.has_ended(&typed, &said, plan.as_deref(), left)
+            }
+        }
+    }
+
+    fn command(&self, typed: &Typed) -> Command {
+        match typed {
+            Typed::Own(nth) => self.script.commands[usize::from(*nth)].1.clone(),
+            Typed::Other(command) => command.clone(),
+        }
+    }
+
+    /// A command has said its last words: they are judged, and something else is typed, or all is done.
+    fn has_ended(&mut self, typed: &Typed, said: &Said, plan: Option<&Plan>, left: Left) -> Reached {
+        let promise = plan.map(|plan| Promise::of_plan(&self.world, plan));
+        let command = self.command(typed);
+        if let Some(wrong) = self.is_said(&command, said, promise.as_ref()) {
+            return wrong;
+        }
+        if let Typed::Own(nth) = typed
+            && usize::from(*nth) + 1 < self.script.commands.len()
+        {
+            return self.reached(Subject::Types(Typed::Own(nth + 1)), left);
+        }
+        if left.recoveries > 0
+            && let Some(command) = judge::unfinished(&self.world)
+        {
+            // Who was refused has changed nothing, and types something else.
+            let costs = u8::from(said.claim != Claim::Refused);
+            let left = Left { recoveries: left.recoveries - costs, ..left };
+            return self.reached(Subject::Types(Typed::Other(command)), left);
+        }
+        self.is_done(said.claim, left)
+    }
+
+    /// `Some`: the words are a lie. To find that out the world comes to rest; afterwards it is as it was.
+    fn is_said(
+        &mut self,
+        who: &dyn std::fmt::Display,
+        said: &Said,
+        promise: Option<&Promise>,
+    ) -> Option<Reached> {
+        self.claimed = Some(said.claim);
+        if let Some(wrong) = self.script.judge_service(&self.world) {
+            return Some(Reached::Wrong(wrong.why));
+        }
+        let before = self.world.snapshot();
+        let judged = self.script.judge_claim(&mut self.world, who, said, promise);
+        self.world.restore(&before);
+        match judged {
+            Ok(wrong) => wrong.map(|wrong| Reached::Wrong(wrong.why)),
+            Err(broken) => Some(Reached::Wrong(broken.to_string())),
+        }
+    }
+
+    /// Nothing is typed any more, and nothing goes wrong any more.
+    fn is_done(&mut self, claim: Claim, left: Left) -> Reached {
+        self.world.stop_clients();
+        self.reached(Subject::IsDone(claim), Left { faults: 0, crashes: 0, stalls: 0, ..left })
+    }
+
+    /// Nothing moves any more.
+    fn judge_end(&self, claim: Claim) -> Reached {
+        let wrong = match claim {
+            // A runbook that has failed, or holds, leaves the rest to a person.
+            Claim::Failed | Claim::Held => self.script.judge_service(&self.world),
+            Claim::Upgraded | Claim::RolledBack | Claim::Refused | Claim::Stuck => {
+                self.script.judge_end(&self.world)
+            }
+        };
+        wrong.map_or(Reached::End, |wrong| Reached::Wrong(wrong.why))
+    }
+}

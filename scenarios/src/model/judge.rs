@@ -1,0 +1,126 @@
+//! What must hold in a script, looked up in the world: while clients ask, behind a claim, and at the end.
+
+use std::fmt;
+
+use orchestrator::machine::{Outcome, Phase};
+
+use super::choice::Who;
+use super::kernel::Proc;
+use super::operator::Command;
+use super::rules::{Rule, Wrong};
+use super::runbook::Said;
+use super::script::Script;
+use super::truth::{Promise, is_orphan, lie};
+use super::world::{Broken, World};
+use crate::scenario::Claim;
+
+/// What has to be typed so that the journal's upgrade comes to its end.
+pub(super) fn unfinished(world: &World<'_>) -> Option<Command> {
+    Command::finishing(world.state.journal.as_deref()?.1.phase)
+}
+
+impl Script {
+    /// A fresh connection that found nobody, or a request that was lost.
+    pub(super) fn judge_service(&self, world: &World<'_>) -> Option<Wrong> {
+        // These workers close connections, and leave for a while nobody, by themselves.
+        if self.has_mortal_workers() {
+            return None;
+        }
+        if let Some(gap) = world.first_gap() {
+            let (by, at_ms, step) = (gap.by, gap.at_ms, gap.step);
+            let why = format!("a fresh connection finds nobody after {by} at {at_ms} ms (step {step})");
+            return Some(Rule::FreshConnectionFindsAWorker.broken(why));
+        }
+        let (at_ms, end) = world.first_loss()?;
+        Some(Rule::NoRequestIsLost.broken(format!("a request was lost at {at_ms} ms: {end:?}")))
+    }
+
+    /// What a command has claimed and is not true, when all have had time to do what they were told.
+    ///
+    /// # Errors
+    /// [`Broken`] if somebody never comes to rest.
+    pub(super) fn judge_claim(
+        &self,
+        world: &mut World<'_>,
+        command: &dyn fmt::Display,
+        said: &Said,
+        promise: Option<&Promise>,
+    ) -> Result<Option<Wrong>, Broken> {
+        let is_excused = world.has_meddled_unseen();
+        world.settle()?;
+        if let Some(wrong) = self.judge_service(world) {
+            return Ok(Some(wrong));
+        }
+        let has_just_died =
+            self.has_mortal_workers() || self.has_mortal_master() && world.masters().count() < 2;
+        if is_excused || has_just_died || self.may_revive_worker(world) {
+            return Ok(None);
+        }
+        let Said { claim, words, .. } = said;
+        if let Some(lie) = promise.and_then(|promise| lie(world, promise, *claim)) {
+            let why = format!("{command} claims {claim} ({words}), but {lie}");
+            return Ok(Some(Rule::ClaimIsTrue.broken(why)));
+        }
+        let is_needless = *claim == Claim::Stuck && self.needs_no_person(world);
+        let stuck = || Rule::OneFaultNeedsNoPerson.broken(format!("{command} is stuck: {words}"));
+        Ok(is_needless.then(stuck))
+    }
+
+    /// What is wrong when nothing moves any more.
+    pub(super) fn judge_end(&self, world: &World<'_>) -> Option<Wrong> {
+        // Whoever is stuck may leave somebody who hangs to a person, and some workers never drain.
+        if !world.is_quiet() && !is_stuck(world) && !self.never_drains() {
+            return Some(Rule::EverythingComesToRest.broken("somebody never comes to rest"));
+        }
+        if let Some(wrong) = self.judge_service(world) {
+            return Some(wrong);
+        }
+        let kernel = &world.state.kernel;
+        let masters = kernel.living().filter(|process| process.actor.who == Who::Master).count();
+        if is_stuck(world) || (masters == 0 && self.may_end_masters(world)) {
+            return None;
+        }
+        if masters != 1 {
+            let why = format!("{masters} masters are left at the end");
+            return Some(Rule::OneGenerationAtTheEnd.broken(why));
+        }
+        // A master that the script ended before or after an upgrade leaves its workers to nobody.
+        let is_left = |process: &Proc| {
+            let master = kernel.master_of(process.actor.generation);
+            let was_ended = master.is_some_and(|master| world.was_struck(master));
+            is_orphan(world, process) && !was_ended && !self.has_mortal_master()
+        };
+        if let Some(orphan) = kernel.living().find(|process| is_left(process)) {
+            let why = format!("{} has no master at the end", orphan.actor);
+            return Some(Rule::OneGenerationAtTheEnd.broken(why));
+        }
+        let is_dark = !world.fresh_connection_finds_worker() && !world.script_killed_the_last_one();
+        is_dark.then(|| Rule::OneGenerationAtTheEnd.broken("nobody accepts at the end"))
+    }
+
+    /// True if a worker of a master that lost WINCH was told to go: it drains as if by WINCH, and comes back.
+    fn may_revive_worker(&self, world: &World<'_>) -> bool {
+        self.loses_winch() && world.counts.faults.iter().any(|fault| fault.is_of_worker())
+    }
+
+    /// True if nothing went wrong that would excuse a command that gives up.
+    fn needs_no_person(&self, world: &World<'_>) -> bool {
+        let faults = world.counts.faults.len() + usize::from(self.binary != 0);
+        let Some(entry) = world.state.journal.as_deref() else { return faults < 2 };
+        let Phase::Finished(Outcome::Stuck(_)) = entry.1.phase else {
+            // A way back after a finished upgrade that was undone: the newer binary serves as before.
+            return faults < 2 && !entry.0.options.is_way_back;
+        };
+        faults < 2 && (!self.may_end_masters(world) || world.has_master_that_stays())
+    }
+
+    /// True if a master was ended by the script, or may have ended by itself.
+    fn may_end_masters(&self, world: &World<'_>) -> bool {
+        self.has_mortal_master() || world.counts.faults.iter().any(|fault| fault.is_of_master())
+    }
+}
+
+fn is_stuck(world: &World<'_>) -> bool {
+    let phase = world.state.journal.as_deref().map(|entry| entry.1.phase);
+    matches!(phase, Some(Phase::Finished(Outcome::Stuck(_))))
+}

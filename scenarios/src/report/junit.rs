@@ -1,0 +1,60 @@
+//! What random scripts found, for the many programs that read JUnit's XML.
+//!
+//! Every shard is a test, and so is every distinct failure; a shard that is not there and a run that proved nothing
+//! are tests with an error.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
+use crate::explore::results::{Distinct, Results};
+
+/// The document; `unchecked` is what keeps the run from proving something.
+///
+/// # Errors
+/// None that these types can cause.
+pub fn junit(results: &Results, unchecked: &[String]) -> Result<String, SerializeError> {
+    let whole = &results.whole;
+    let mut suite = TestSuite::new(format!("oldbin-lab explore {}", whole.world));
+    for (name, value) in [
+        ("strategy", whole.draw.strategy.to_string()),
+        ("faults", whole.draw.faults.to_string()),
+        ("seed", whole.seed.to_string()),
+        ("scripts", results.tally().scripts.to_string()),
+    ] {
+        suite.add_property((name, value.as_str()));
+    }
+    for part in results.parts.values() {
+        let name = format!("shard {}/{}: {} scripts", part.shard, whole.shards, part.counted.scripts);
+        let mut status = TestCaseStatus::success();
+        if part.counted.failures > 0 {
+            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(format!("{} scripts failed", part.counted.failures));
+        }
+        suite.add_test_case(case(name, status).set_time(Duration::from_millis(part.took_ms)).clone());
+    }
+    suite.add_test_cases(results.failures().iter().map(failure));
+    suite.add_test_cases(unchecked.iter().map(|why| {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_type("unchecked").set_message(why.as_str());
+        case(why.clone(), status)
+    }));
+    Report::new("oldbin-lab").add_test_suite(suite).to_string()
+}
+
+fn failure(known: &Distinct<'_>) -> TestCase {
+    let found = known.found;
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    let steps: String = found.steps.iter().map(|line| format!("{line}\n")).collect();
+    status
+        .set_type("violated")
+        .set_message(found.why.as_str())
+        .set_description(format!("{steps}wrong   {}\nreplay  {}", found.why, found.replay));
+    case(format!("seed {}: {}", found.seed, found.why), status)
+}
+
+fn case(name: String, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(name, status);
+    case.set_classname("oldbin-lab.explore");
+    case
+}
