@@ -10,6 +10,10 @@ mod common;
 mod conf_errors;
 #[path = "conformance/http_answers.rs"]
 mod http_answers;
+#[path = "conformance/static_files.rs"]
+mod static_files;
+#[path = "conformance/wild.rs"]
+mod wild;
 
 use common::no_real_nginx;
 use libtest_mimic::{Arguments, Trial};
@@ -30,6 +34,12 @@ const TESTS: &[Test] = &[
         Some("a thousand starts of nginx take most of a minute for each release"),
     ),
     ("answers_are_those_of_real_releases", http_answers::answers_are_those_of_real_releases, None),
+    (
+        "configurations_from_the_wild_load_as_on_real_releases",
+        wild::configurations_from_the_wild_load_as_on_real_releases,
+        None,
+    ),
+    ("files_are_sent_as_by_real_releases", static_files::files_are_sent_as_by_real_releases, None),
 ];
 
 fn main() {

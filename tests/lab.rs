@@ -144,6 +144,7 @@ fn the_short_help_names_every_command() {
     Commands:
       run          Run scenarios and print their verdicts
       explore      Play random scripts of commands, kills, crashes and faulty new binaries
+      merge        Add up what the shards of one `explore` have found
       list         List the scenarios, the runbooks and the nginx releases that were found
       report       Print the verdict and the report of a trace that `run --trace` wrote
       replay       Play a kept failure again: what random scripts once found must hold now

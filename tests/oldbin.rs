@@ -5,11 +5,17 @@
 //! by `scenarios::live::nginx`, and without them those tests are ignored and say why.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+#[path = "oldbin/chain.rs"]
+mod chain;
 mod common;
 #[path = "oldbin/crash_points.rs"]
 mod crash_points;
+#[path = "oldbin/handoff.rs"]
+mod handoff;
 #[path = "oldbin/site.rs"]
 mod site;
+#[path = "oldbin/swap.rs"]
+mod swap;
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -87,7 +93,7 @@ fn stamp_fakes() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     // root's workers are nobody, and oldbin runs the staged file as whoever it is.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    for version in [OLD, NEW] {
+    for version in chain::RELEASES {
         std::fs::create_dir(folder.path().join(version)).unwrap();
         let output = folder.path().join(version).join("nginx");
         let status = Command::new(env!("CARGO_BIN_EXE_fake-nginx"))
@@ -102,7 +108,7 @@ fn stamp_fakes() -> tempfile::TempDir {
 }
 
 fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    TESTS.iter().chain(crash_points::TESTS)
+    TESTS.iter().chain(swap::TESTS).chain(handoff::TESTS).chain(chain::TESTS).chain(crash_points::TESTS)
 }
 
 /// Runs one test in a process of its own.
@@ -110,8 +116,9 @@ fn run(name: &str, releases: &Path) -> Result<(), Failed> {
     let me = std::env::current_exe()?;
     let ran = Command::new(me).env(TEST, name).env(RELEASES, releases).output()?;
     let told = String::from_utf8_lossy(&ran.stdout);
-    #[expect(clippy::print_stdout, reason = "how many points there were is told")]
-    for line in told.lines().filter(|line| line.starts_with("points: ")) {
+    let is_count = |line: &&str| line.starts_with("points: ") || line.starts_with("chain: ");
+    #[expect(clippy::print_stdout, reason = "how many points, or upgrades, there were is told")]
+    for line in told.lines().filter(is_count) {
         println!("{line}");
     }
     if ran.status.success() {

@@ -17,10 +17,11 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use scenarios::explore::{self, Demands, Failure, Live, Run, Stop, Tally, World, verdict};
 use scenarios::mutant::Mutant;
 use scenarios::scenario::WorldKind;
+use scenarios::shard::Shard;
 use scenarios::{live, report};
 
 /// How long each of two runs on the fake plays: with the last scripts and real nginx half a minute.
-const FAKE_MS: u64 = 7_000;
+const FAKE_MS: u64 = 5_000;
 /// How long the run on real nginx plays.
 const REAL_MS: u64 = 4_000;
 /// Scripts at once: they mostly wait.
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
 /// Plays scripts for a while; all must hold, and enough must happen.
 fn holds(kind: WorldKind, for_ms: u64, seed: u64) -> Result<(), Failed> {
     let world = Live::new(kind, Vec::new());
-    let run = Run { seed, scripts: u64::MAX, for_ms: Some(for_ms), jobs: JOBS };
+    let run = Run { seed, scripts: u64::MAX, shard: Shard::WHOLE, for_ms: Some(for_ms), jobs: JOBS };
     let (tally, failures) = explore::explore(&world, &run, until_first_failure)?;
     println!("world {kind}, seeds from {seed}\n{tally}");
     if let Some(failure) = failures.first() {
@@ -111,7 +112,7 @@ fn told(world: &Live, failure: &Failure) -> Result<String, Failed> {
 fn is_found(name: &str) -> Result<(), Failed> {
     let mutant: Mutant = name.parse()?;
     let world = Live::new(WorldKind::Fake, vec![mutant]);
-    let run = Run { seed: SEED, scripts: DETECTED_WITHIN, for_ms: None, jobs: JOBS };
+    let run = Run { seed: SEED, scripts: DETECTED_WITHIN, shard: Shard::WHOLE, for_ms: None, jobs: JOBS };
     let (tally, failures) = explore::explore(&world, &run, until_first_failure)?;
     match failures.first() {
         Some(failure) => {

@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use scenarios::explore::{Demands, Tally};
-use scenarios::model::choice::{Seeded, Tape};
+use scenarios::model::choice::{Seeded, Strategy, Tape};
 use scenarios::model::fault::Fault;
 use scenarios::model::script::{Mistakes, Played, Stages};
 use scenarios::regression::Regression;
@@ -32,7 +32,7 @@ const DETECTED_WITHIN: u64 = 20_000;
 /// Fails if the scripts proved nothing.
 fn assert_not_vacuous(tally: &Tally) {
     println!("{tally}");
-    let missing = tally.vacuous(&Demands::MODEL, &Fault::all().collect::<Vec<_>>());
+    let missing = tally.vacuous(&Demands::MODEL, &Fault::drawn().collect::<Vec<_>>());
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
@@ -128,30 +128,75 @@ fn the_same_tape_gives_the_same_run() {
     }
 }
 
+/// From how many places in the seeds each strategy sets out, so that its luck is told from its worth.
+const STARTS: u64 = 9;
+
+/// The table of `docs/exploring.md`: after how many scripts each strategy finds each defect, in the median.
 #[test]
-fn every_deliberate_defect_is_found() {
+#[ignore = "measures the strategies, for a minute or two"]
+fn a_portfolio_finds_every_deliberate_defect_from_wherever_it_starts() {
+    const STRATEGIES: [Strategy; 4] = [Strategy::Seeded, Strategy::Swarm, Strategy::Pct, Strategy::Portfolio];
+    println!("{:50} {:>9} {:>9} {:>9} {:>9}", "", "seeded", "swarm", "pct", "portfolio");
     let mut missed = Vec::new();
     for (name, mistakes) in mistakes() {
         let stages = Stages::new(mistakes);
-        let found = (0..DETECTED_WITHIN).find_map(|seed| {
-            let wrong = stages.play(&mut Seeded::new(seed)).wrong;
-            wrong.map(|why| (seed + 1, why))
+        let within = |strategy: Strategy, start: u64| {
+            let is_found = |seed: &u64| stages.play(&mut *strategy.chooser(start + seed)).wrong.is_some();
+            (0..DETECTED_WITHIN).find(is_found).map_or(u64::MAX, |seed| seed + 1)
+        };
+        let medians = STRATEGIES.map(|strategy| {
+            let mut all: Vec<_> = (0..STARTS).map(|nth| within(strategy, nth * DETECTED_WITHIN)).collect();
+            all.sort_unstable();
+            if strategy == Strategy::Portfolio && all.contains(&u64::MAX) {
+                missed.push(name.clone());
+            }
+            match all[all.len() / 2] {
+                u64::MAX => "-".to_owned(),
+                median => median.to_string(),
+            }
         });
-        match found {
-            Some((executions, why)) => println!("{name:42} {executions:6}  {why}"),
-            None => missed.push(name),
-        }
+        println!("{name:50} {:>9} {:>9} {:>9} {:>9}", medians[0], medians[1], medians[2], medians[3]);
     }
-    assert!(missed.is_empty(), "not found within {DETECTED_WITHIN} executions: {missed:?}");
+    assert!(missed.is_empty(), "not found within {DETECTED_WITHIN} scripts: {missed:?}");
 }
+
+/// Defects of the fake that no promise of the orchestrator depends on: it lives with them, or the model has nothing that
+/// would show them. `oldbin-lab verify` finds each of them beside real nginx (`tests/differential.rs`).
+const BEYOND_THE_PROMISES: [&str; 13] = [
+    "handles-the-lowest-first",
+    "goes-on-behind-reconfigure",
+    "test-makes-no-pid-file",
+    "signaller-exits-zero",
+    "forgets-its-parent",
+    "shrugs-off-a-missing-pid-file",
+    "adds-no-second-set",
+    "waits-for-hup",
+    "promises-keep-alive",
+    "leaves-the-old-pid-file",
+    "leaves-unix-sockets",
+    "watches-all-clones",
+    "keeps-inherited-sockets",
+];
+
+/// Defects of the orchestrator that the strategies are measured by; `tests/defects.rs` looks for all.
+const MEASURED: [&str; 7] = [
+    "quits-without-looking",
+    "believes-the-pid-file",
+    "leaves-doubled-workers",
+    "forgets-the-file",
+    "retires-before-reviving",
+    "ignores-orphans",
+    "announces-late",
+];
 
 /// One deliberate defect each, the fake's and the orchestrator's.
 fn mistakes() -> Vec<(String, Mistakes)> {
-    let fakes = fake_nginx::machine::Defects::NAMES.iter().map(|name| {
-        let nginx = fake_nginx::machine::Defects::named([*name]).expect("a name of the list");
+    let concern_promises = |name: &&str| !BEYOND_THE_PROMISES.contains(name);
+    let fakes = fake_nginx::machine::Defects::names().filter(concern_promises).map(|name| {
+        let nginx = fake_nginx::machine::Defects::named([name]).expect("a name of the list");
         (format!("fake.{name}"), Mistakes { nginx, ..Mistakes::default() })
     });
-    let ours = orchestrator::machine::Defects::NAMES.iter().map(|name| {
+    let ours = MEASURED.iter().map(|name| {
         let oldbin = orchestrator::machine::Defects::named([*name]);
         (format!("orchestrator.{name}"), Mistakes { oldbin, ..Mistakes::default() })
     });

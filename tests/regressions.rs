@@ -9,7 +9,6 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use scenarios::explore::{self, Live};
-use scenarios::model::script::Mistakes;
 use scenarios::mutant::{self, Mutant};
 use scenarios::regression::{Verdict, replay};
 use scenarios::scenario::WorldKind;
@@ -36,6 +35,9 @@ const FORCED: [&str; 5] = [
     "workers-are-doubled-when-the-new-master-dies-before-hup-arrives",
 ];
 
+/// How often a deliberate defect may stay unnoticed where the kernel chooses who goes on.
+const TRIES: usize = 10;
+
 fn main() -> ExitCode {
     fake_nginx::run_if_stamped();
     if let Some(code) = live::run_if_agent() {
@@ -46,18 +48,12 @@ fn main() -> ExitCode {
         .iter()
         .map(|&(mutant, name)| Trial::test(format!("{mutant} is noticed"), move || is_noticed(mutant, name)));
     let forced = FORCED.map(|name| Trial::test(format!("{name} on the fake"), || holds_on_the_fake(name)));
-    let noticed =
-        Trial::test("orchestrator.forgets-the-file is noticed on the fake", || {
-            match on_the_fake(
-                "a-worker-and-then-the-new-master-die-in-the-soak",
-                "orchestrator.forgets-the-file",
-            )? {
-                Verdict::Violated(_) => Ok(()),
-                other @ (Verdict::Held | Verdict::Unchecked(_) | Verdict::NotDeterministic) => {
-                    Err(format!("{other:?}").into())
-                }
-            }
-        });
+    let noticed = Trial::test("orchestrator.forgets-the-file is noticed on the fake", || {
+        is_noticed_on_the_fake(
+            "orchestrator.forgets-the-file",
+            "a-worker-and-then-the-new-master-die-in-the-soak",
+        )
+    });
     let trials = kept.chain(mutants).chain(forced).chain([noticed]).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -74,6 +70,21 @@ fn holds_on_the_fake(name: &str) -> Result<(), Failed> {
             Err(format!("{wrong:?}\nreplay  oldbin-lab replay --world fake {name}").into())
         }
     }
+}
+
+/// Only the faults are forced: a worker that dies a moment earlier is replaced before anybody counts on it, and then
+/// there is no way back on which a mistake would show. That is one run of ten.
+fn is_noticed_on_the_fake(mutant: &str, name: &str) -> Result<(), Failed> {
+    let mut verdicts = Vec::new();
+    for _ in 0..TRIES {
+        match on_the_fake(name, mutant)? {
+            Verdict::Violated(_) => return Ok(()),
+            other @ (Verdict::Held | Verdict::Unchecked(_) | Verdict::NotDeterministic) => {
+                verdicts.push(other)
+            }
+        }
+    }
+    Err(format!("{name} does not notice it: {verdicts:?}").into())
 }
 
 fn on_the_fake(name: &str, mutant: &str) -> Result<Verdict, Failed> {
@@ -100,7 +111,5 @@ fn is_noticed(mutant: &str, name: &str) -> Result<(), Failed> {
 
 fn played(name: &str, mutants: &[Mutant]) -> Verdict {
     let kept = catalogue::regression(name).and_then(Result::ok).expect("the catalogue's tests read it");
-    let mistakes =
-        Mistakes { nginx: mutant::fake_defects(mutants), oldbin: mutant::orchestrator_defects(mutants) };
-    replay(&kept, mistakes).verdict
+    replay(&kept, mutant::mistakes(mutants)).verdict
 }

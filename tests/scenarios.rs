@@ -10,8 +10,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use scenarios::catalogue;
 use scenarios::live::nginx;
 
+/// How many stories run at once on each core.
+const STORIES_PER_CORE: usize = 2;
+
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // A story mostly waits.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads = arguments.test_threads.or(Some(STORIES_PER_CORE * cores));
     let no_real = no_real_nginx();
     let mut trials = Vec::new();
     for entry in catalogue::SCENARIOS {

@@ -22,6 +22,8 @@ fn every_file_opens_with_a_module_doc() {
 fn no_file_is_longer_than_four_hundred_lines_without_its_tests() {
     let long: Vec<_> = all_sources()
         .into_iter()
+        // A file of that name is nothing but tests.
+        .filter(|(path, _)| !path.ends_with("tests.rs"))
         .map(|(path, text)| (path, text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count()))
         .filter(|(_, lines)| *lines > LINES_MAX)
         .collect();

@@ -8,11 +8,16 @@ use std::process::Output;
 use assert_cmd::Command;
 use libtest_mimic::Failed;
 use scenarios::live::nginx;
+use scenarios::shard;
 
 /// The laboratory, as its users start it.
 pub fn lab() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_oldbin-lab"));
     command.env("NO_COLOR", "1");
+    // Whoever runs the tests in parallel jobs shares tests, not seeds.
+    for name in shard::variables() {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -43,6 +43,7 @@ const LINES: &[&str] = &[
     "é",
 ];
 
+/// checks: C1 C2 C8 C15
 pub(crate) fn answers_to_options_are_those_of_real_releases() {
     for release in nginx::releases() {
         let configure = configure_arguments(&release);
@@ -64,7 +65,7 @@ pub(crate) fn answers_to_options_are_those_of_real_releases() {
     }
 }
 
-fn configure_arguments(release: &Found) -> String {
+pub(super) fn configure_arguments(release: &Found) -> String {
     let output = Command::new(&release.path).arg("-V").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     text.split_once("configure arguments: ").unwrap().1.trim_end().to_owned()

@@ -1,12 +1,14 @@
 //! Requests, sound and broken: the fake answers byte for byte as real releases do, but for `Date`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use fake_nginx::conf::{Conf, LoadFrom, load};
-use fake_nginx::http::{self, Body, Context, Parsed};
+use fake_nginx::http::{self, Body, Context, Files, Parsed, Piece};
 use fake_nginx::release::{Profile, Version};
 use fake_nginx::stamp::Stamp;
 use scenarios::live::nginx::{self, Found};
@@ -37,9 +39,19 @@ server {
     location /file { }
     location /outer { return 200 outer; location /outer/inner { return 200 inner; } location = /outer/e { return 200 e; } }
     location /variables { return 200 "$http_x $arg_a|$args|$is_args|$query_string|$request_method|$scheme|$server_protocol|$server_port|$server_name|$remote_addr|$document_uri|$request|$content_length|$content_type|$http_user_agent|$hostname|$https\n"; }
+    location ~ ^/expression/(\w+)/(?<Rest>.*)$ { return 200 "$1|$2|$rest|$3"; }
+    location ~* \.TXT$ { return 200 caseless; location ~ inner { return 200 inner; } }
+    location ~ \.txt$ { return 200 "never before the caseless one"; }
+    location ^~ /final/ { return 200 final; location /final/nested/ { return 200 nested; } }
+    location /around/ { return 200 around; location ~ \.txt$ { return 200 "inside around"; } }
+    location = /exact.txt { return 200 exact; }
+    location ~ /\.(?!well-known) { return 403; }
+    location /gateway { proxy_pass http://127.0.0.1:1; }
+    location /gateway/paged { proxy_pass http://127.0.0.1:1; error_page 502 =200 /plain; }
     STATUSES
 }
 server { listen 127.0.0.1:PORT; server_name two *.three four.* .five; return 200 "two $server_name\n"; }
+server { listen 127.0.0.1:PORT; server_name ~^(www\d+)\.(?<domain>.+)\.six$; return 200 "$1 $domain $server_name"; }
 server { listen 127.0.0.1:PORT; server_name *.a.three four.b.*; return 200 "longer\n"; }
 "#;
 
@@ -120,6 +132,19 @@ const PATHS: &[&str] = &[
     "/?",
     "/plain?x",
     "/plain/",
+    "/expression/a/b/c",
+    "/expression/%c3%a9/b",
+    "/expression/a/%c3%a9",
+    "/a.txt",
+    "/A.TXT",
+    "/inner.txt",
+    "/final/a.txt",
+    "/final/nested/a.txt",
+    "/around/a.txt",
+    "/around/a.TXT",
+    "/exact.txt",
+    "/.hidden",
+    "/.well-known/x",
 ];
 
 /// Headers for `GET /plain HTTP/1.1`, without `Host: one`.
@@ -138,6 +163,9 @@ const HEADERS: &[&str] = &[
     "Host: x.five\r\n",
     "Host: a.b.five\r\n",
     "Host: one.\r\n",
+    "Host: www12.a.six\r\n",
+    "Host: WWW1.b.c.six\r\n",
+    "Host: www.b.six\r\n",
     "Host: a/b\r\n",
     "Host: a_b\r\n",
     "Host: [::1]:80\r\n",
@@ -221,6 +249,61 @@ const REQUESTS: &[&str] = &[
     "GET /302 HTTP/1.1\r\nHost: one\r\nUser-Agent: Mozilla/5.0 Chrome/5\r\n\r\n",
     "GET /LONG HTTP/1.1\r\nHost: one\r\n\r\n",
     "GET /plain HTTP/1.1\r\nHost: one\r\nA: LONG\r\n\r\n",
+    "GET /plain\r\n",
+    "HEAD /plain\r\n",
+    "GET /\r\n\r\n",
+    "GET /plain HTTP/1.2\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/1.10\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/01.1\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/2.0\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/0.9\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/1.0\r\nHost: one\r\nConnection: keep-alive\r\n\r\nGET /plain HTTP/1.0\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TRACE /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "PUT /file HTTP/1.1\r\nHost: one\r\nContent-Length: 1\r\n\r\na",
+    "PATCH /file HTTP/1.1\r\nHost: one\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost: one\r\n\r\n",
+    "OPTIONS /file HTTP/1.1\r\nHost: one\r\n\r\n",
+    "FOO /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nContent-Length: -1\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nContent-Length: +1\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nContent-Length: 1x\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "POST /file HTTP/1.1\r\nHost: one\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nA: b\r\n\r\nGET /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+    "POST /plain HTTP/1.1\r\nHost: one\r\nTransfer-Encoding: gzip\r\n\r\n",
+    "GET http://two/ HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET http://two HTTP/1.0\r\n\r\n",
+    "GET http://two:99/x?y HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET http://a..b/ HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET http://[::1]/ HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/1.1\nHost: one\n\n",
+    "\r\nGET /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "\n\n\r\nGET /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET  /plain  HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/1.1 \r\nHost: one\r\n\r\n",
+    "get /plain HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: one\r\nConnection: close, keep-alive\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: one\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: one\r\nExpect: something\r\n\r\n",
+    "GET /a/b/../../../x HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /a/./../b/.// HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /a%2F..%2fb HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /a/...b/.c HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /a/..?x HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /%41%zz HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /a%25%32%46 HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /a\\b HTTP/1.1\r\nHost: one\r\n\r\n",
+    "G\u{0} / HTTP/1.1\r\n\r\n",
+    "GET /\u{0} HTTP/1.1\r\nHost: one\r\n\r\n",
+    "LONG",
+    "GET /?LONG HTTP/1.1\r\nHost: one\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: LONG\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: one\r\nLONG: a\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: one\r\nA_B: LONG",
 ];
 
 /// Requests that releases before 1.21.1 answered otherwise.
@@ -250,8 +333,10 @@ pub(crate) fn answers_are_those_of_real_releases() {
         write_conf(folder.path(), port);
         let conf = fake_conf(release.version, folder.path());
         let _running = Running::start(&release, folder.path());
-        for request in requests(release.version) {
-            let expected = without_date(&ask(port, &request));
+        let to_gateways = TO_GATEWAYS.iter().map(|request| (request.as_bytes().to_vec(), Says::More));
+        let all = requests(release.version).into_iter().map(|request| (request, Says::ThatIsAll));
+        for (request, says) in all.chain(to_gateways) {
+            let expected = without_date(&ask_and(port, &request, says));
             let found = without_date(&fake_answers(&conf, release.version, &request));
             if expected != found {
                 let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
@@ -267,6 +352,16 @@ pub(crate) fn answers_are_those_of_real_releases() {
     }
     assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
 }
+
+/// Requests to a server that refuses connections.
+const TO_GATEWAYS: &[&str] = &[
+    "GET /gateway HTTP/1.1\r\nHost: one\r\nConnection: close\r\n\r\n",
+    "GET /gateway HTTP/1.0\r\n\r\n",
+    "HEAD /gateway HTTP/1.1\r\nHost: one\r\nConnection: close\r\n\r\n",
+    "GET /gateway/paged HTTP/1.1\r\nHost: one\r\nConnection: close\r\n\r\n",
+    "POST /gateway HTTP/1.1\r\nHost: one\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+    "GET /gateway HTTP/1.1\r\nHost: one\r\n\r\nGET /plain HTTP/1.1\r\nHost: one\r\nConnection: close\r\n\r\n",
+];
 
 fn requests(version: Version) -> Vec<Vec<u8>> {
     let paths = PATHS.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: one\r\n\r\n"));
@@ -298,16 +393,16 @@ fn write_conf(folder: &Path, port: u16) {
 }
 
 /// A port that was free a moment ago; the listener is gone before nginx binds it.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// A real nginx, killed when dropped.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Running {
     /// Returns when its sockets listen: it names its event method behind that.
-    fn start(release: &Found, folder: &Path) -> Self {
+    pub(super) fn start(release: &Found, folder: &Path) -> Self {
         let mut child = Command::new(&release.path)
             .args(["-c", "n.conf", "-p"])
             .arg(folder)
@@ -334,17 +429,37 @@ impl Drop for Running {
     }
 }
 
+/// What a client lets nginx know behind its requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// Nothing: a request itself must end the connection. While it asks another server, nginx takes a client that
+    /// sends no more for one that has gone: who is faster decides between an answer and silence (499).
+    More,
+    /// That it sends no more.
+    ThatIsAll,
+}
+
 /// Sends all, then reads until nginx closes, which it does after the last answer because we send no more.
-fn ask(port: u16, request: &[u8]) -> Vec<u8> {
+pub(super) fn ask(port: u16, request: &[u8]) -> Vec<u8> {
+    ask_and(port, request, Says::ThatIsAll)
+}
+
+fn ask_and(port: u16, request: &[u8], says: Says) -> Vec<u8> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    // A failure rather than a test that never ends.
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut answer = Vec::new();
     // nginx may refuse and close before it has read all.
-    let _ = stream.write_all(request).and_then(|()| stream.shutdown(Shutdown::Write));
-    let _ = stream.read_to_end(&mut answer);
+    let is_all = |()| if says == Says::ThatIsAll { stream.shutdown(Shutdown::Write) } else { Ok(()) };
+    let _ = (&stream).write_all(request).and_then(is_all);
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        let is_late = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        assert!(!is_late, "no end of an answer to {:?}", String::from_utf8_lossy(request));
+    }
     answer
 }
 
-fn fake_conf(version: Version, folder: &Path) -> Conf {
+pub(super) fn fake_conf(version: Version, folder: &Path) -> Conf {
     let stamp = Stamp::new(version);
     let from = LoadFrom {
         conf: "n.conf".into(),
@@ -353,13 +468,25 @@ fn fake_conf(version: Version, folder: &Path) -> Conf {
         profile: Profile::of(version),
         pid: stamp.pid,
         error_log: "stderr".into(),
+        configure_arguments: String::new(),
         is_root: nix::unistd::geteuid().is_root(),
         cores: 2,
     };
     load(&from).unwrap().0
 }
 
-fn fake_answers(conf: &Conf, version: Version, mut bytes: &[u8]) -> Vec<u8> {
+pub(super) fn fake_answers(conf: &Conf, version: Version, bytes: &[u8]) -> Vec<u8> {
+    fake_says(conf, version, bytes, &mut OpenFile::default()).0
+}
+
+/// The answers to all requests in `bytes`, and what the log is told.
+pub(super) fn fake_says(
+    conf: &Conf,
+    version: Version,
+    mut bytes: &[u8],
+    files: &mut OpenFile,
+) -> (Vec<u8>, Vec<String>) {
+    let mut said = Vec::new();
     let mut answers = Vec::new();
     for requests_on_connection in 1.. {
         let context = Context {
@@ -379,9 +506,19 @@ fn fake_answers(conf: &Conf, version: Version, mut bytes: &[u8]) -> Vec<u8> {
                 break;
             }
             Parsed::Request(request, len) => {
-                let answer = http::respond(conf, 0, &request, &context);
+                let mut chunks = http::Chunks::default();
+                if request.body == Body::Chunked && chunks.read(&bytes[len..]).is_err() {
+                    answers.extend(http::refuse(conf, 0, 400, &context).bytes);
+                    break;
+                }
+                let answer = http::respond(conf, 0, &request, &context, files);
                 answers.extend(&answer.bytes);
+                answers.extend(answer.pieces.iter().flat_map(|piece| files.bytes(piece)));
+                said.extend(answer.said.iter().map(ToString::to_string));
                 bytes = &bytes[len..];
+                if request.body == Body::Chunked {
+                    bytes = &bytes[http::Chunks::default().read(bytes).unwrap()..];
+                }
                 if let Body::Length(length) = request.body {
                     bytes = &bytes[bytes.len().min(usize::try_from(length).unwrap())..];
                 }
@@ -391,10 +528,43 @@ fn fake_answers(conf: &Conf, version: Version, mut bytes: &[u8]) -> Vec<u8> {
             }
         }
     }
-    answers
+    (answers, said)
 }
 
-fn without_date(answer: &[u8]) -> Vec<u8> {
+/// The file that was opened last, in memory.
+#[derive(Default)]
+pub(super) struct OpenFile(Vec<u8>);
+
+impl OpenFile {
+    fn bytes(&self, piece: &Piece) -> Vec<u8> {
+        match piece {
+            Piece::Bytes(bytes) => bytes.clone(),
+            Piece::File(part) => {
+                let at = |place: u64| usize::try_from(place).unwrap();
+                self.0[at(part.start)..at(part.end)].to_vec()
+            }
+        }
+    }
+}
+
+impl Files for OpenFile {
+    fn open(&mut self, path: &Path) -> io::Result<http::Found> {
+        let found = self.look(path)?;
+        self.0 = if matches!(found, http::Found::File { .. }) { std::fs::read(path)? } else { Vec::new() };
+        Ok(found)
+    }
+
+    fn look(&mut self, path: &Path) -> io::Result<http::Found> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(if metadata.is_dir() {
+            http::Found::Folder
+        } else {
+            http::Found::File { size: metadata.len(), modified_s: metadata.mtime() }
+        })
+    }
+}
+
+pub(super) fn without_date(answer: &[u8]) -> Vec<u8> {
     let mut rest = answer;
     let mut kept = Vec::new();
     while let Some(at) = rest.windows(6).position(|part| part == b"Date: ") {

@@ -114,6 +114,9 @@ fn name(call: &Call) -> String {
         Call::LookAtGeneration { .. } => "look-at-generation",
         Call::FindOrphans { .. } => "find-orphans",
         Call::Probe { .. } => "probe",
+        Call::Check { .. } => "check",
+        Call::Knock { .. } => "knock",
+        Call::ReadTroubles { .. } => "read-troubles",
         Call::Save(_) => "save",
         Call::Wait { .. } => "wait",
         Call::Act(action) => match action {

@@ -50,6 +50,10 @@ impl Said {
         self.json.pointer(pointer).unwrap_or(&serde_json::Value::Null)
     }
 
+    pub(crate) fn stderr(&self) -> &str {
+        &self.stderr
+    }
+
     pub(crate) fn text(&self, key: &str) -> &str {
         self.json.get(key).and_then(serde_json::Value::as_str).unwrap_or_default()
     }
@@ -67,9 +71,21 @@ impl Site {
         if !argv0.is_empty() {
             command.arg0(argv0);
         }
+        site.begin(command)
+    }
+
+    /// Starts a release at a path that somebody has prepared.
+    pub(crate) fn start_behind(version: &str, prepare: impl Fn(&Self)) -> Self {
+        let site = Self::lay_out(version);
+        prepare(&site);
+        let command = site.nginx();
+        site.begin(command)
+    }
+
+    fn begin(self, mut command: Command) -> Self {
         assert!(command.output().unwrap().status.success());
-        site.look("start", || site.workers().len() == WORKERS);
-        site
+        self.look("start", || self.has_workers());
+        self
     }
 
     /// Starts a release that stays this process's child.
@@ -116,6 +132,10 @@ impl Site {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -415,12 +435,17 @@ fn descendants() -> Vec<u32> {
     all
 }
 
-/// Ends everybody below this process, and sees to it that nobody is left.
+/// Ends everybody below this process, and sees to it that nobody is left. It looks again behind each end: a master may
+/// have forked as it was killed, and a list may pass over somebody while brothers are reaped.
 pub(crate) fn end_everybody() {
-    while !descendants().is_empty() {
-        for pid in descendants() {
+    loop {
+        let all = descendants();
+        if all.is_empty() {
+            return;
+        }
+        for pid in all {
             signal(pid, Signal::KILL);
         }
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::empty()) {}
+        let _ = rustix::process::wait(WaitOptions::empty());
     }
 }

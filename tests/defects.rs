@@ -1,0 +1,252 @@
+//! Every deliberate defect, of the fake and of the orchestrator, and who notices it.
+//!
+//! Random scripts in the model look for each. `docs/mutants.md` is the table of what they found. What they cannot find
+//! stands in [`BEYOND`], with who finds it and why they do not. What turns this red: a rule that has become too weak to
+//! notice a defect, a defect that changes nothing, and a list that has outlived its reasons.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use scenarios::model::choice::Seeded;
+use scenarios::model::rules::Rule;
+use scenarios::model::script::Stages;
+use scenarios::mutant;
+
+/// Within how many scripts a defect must be found.
+const WITHIN: u64 = 20_000;
+/// How many scripts show that one of [`BEYOND`] is no easy catch.
+const BEYOND_WITHIN: u64 = 300;
+/// The same, if there is time.
+const DEEP_WITHIN: u64 = 20_000;
+/// How many look at once.
+const JOBS: usize = 2;
+const REGENERATE: &str = "OLDBIN_WRITE_DOCS=1 cargo test --test defects the_page";
+
+/// Who finds what scripts do not, and why they do not.
+struct Finder {
+    who: &'static str,
+    why: &'static str,
+    mutants: &'static [&'static str],
+}
+
+/// Defects that random scripts do not find.
+const BEYOND: &[Finder] = &[
+    Finder {
+        who: "`oldbin-lab verify`",
+        why: "no promise of the orchestrator depends on it, or the model has nothing that would show it",
+        mutants: &[
+            "fake.handles-the-lowest-first",
+            "fake.goes-on-behind-reconfigure",
+            "fake.test-makes-no-pid-file",
+            "fake.signaller-exits-zero",
+            "fake.forgets-its-parent",
+            "fake.shrugs-off-a-missing-pid-file",
+            "fake.adds-no-second-set",
+            "fake.waits-for-hup",
+            "fake.promises-keep-alive",
+            "fake.leaves-the-old-pid-file",
+            "fake.leaves-unix-sockets",
+            "fake.watches-all-clones",
+            "fake.keeps-inherited-sockets",
+        ],
+    },
+    Finder {
+        who: "tables of decisions",
+        why: "20,000 scripts do not show it; presumably one process must wait for long while others go on",
+        mutants: &[
+            "orchestrator.skips-the-audit",
+            "orchestrator.winches-a-busy-master",
+            "orchestrator.quits-a-busy-master",
+            "orchestrator.hups-a-busy-master",
+            "orchestrator.hups-into-the-winch",
+            "orchestrator.repeats-hup-at-once",
+            "orchestrator.retires-before-they-accept",
+            "orchestrator.changes-a-busy-master",
+            "orchestrator.mistakes-a-fork-for-an-orphan",
+            "orchestrator.forgets-the-unborn",
+        ],
+    },
+    Finder {
+        who: "tables of decisions",
+        why: "20,000 scripts do not show it; presumably several faults must strike within a few steps of each other",
+        mutants: &[
+            "orchestrator.sends-unconditionally",
+            "orchestrator.forgets-its-own-quit",
+            "orchestrator.commits-to-the-unfit",
+            "orchestrator.judges-quit-at-once",
+            "orchestrator.leaves-the-old-file",
+            "orchestrator.takes-over-unready",
+            "orchestrator.counts-departing-workers",
+            "orchestrator.skips-the-ladders-winch",
+            "orchestrator.leaves-the-pid-file-renamed",
+        ],
+    },
+    Finder {
+        who: "tables of decisions",
+        why: "20,000 scripts do not show it; presumably a later step that asks again covers it",
+        mutants: &[
+            "orchestrator.trusts-preflight",
+            "orchestrator.accepts-the-first-worker",
+            "orchestrator.soaks-beside-old-workers",
+        ],
+    },
+    Finder {
+        who: "tables of decisions",
+        why: "scripts ask the new binary nothing, leave nobody to drain and do not watch behind the commit point",
+        mutants: &[
+            "orchestrator.forgives-everything",
+            "orchestrator.asks-only-once",
+            "orchestrator.soaks-unasked",
+            "orchestrator.commits-unasked",
+            "orchestrator.ignores-the-log",
+            "orchestrator.forgives-every-worker",
+            "orchestrator.cuts-what-is-to-be-left",
+            "orchestrator.leaves-the-untold",
+            "orchestrator.forgets-the-watch",
+            "orchestrator.watches-anybody",
+        ],
+    },
+    Finder {
+        who: "tables of decisions",
+        why: "only a machine that starts anew in the middle of the way back would show it",
+        mutants: &["orchestrator.restores-the-file-last"],
+    },
+];
+
+/// What noticed a defect, and in which script, from 1.
+type Caught = Option<(Rule, u64)>;
+
+/// One hunt is enough for all tests.
+static CAUGHT: LazyLock<BTreeMap<String, Caught>> = LazyLock::new(|| hunt(BEYOND_WITHIN));
+
+/// Plays scripts with each defect until a rule is broken.
+fn hunt(beyond_within: u64) -> BTreeMap<String, Caught> {
+    let names = mutant::all();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let own = std::iter::from_fn(|| names.get(next.fetch_add(1, Ordering::Relaxed)));
+        own.map(|name| (name.clone(), caught(name, beyond_within))).collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let hunters = [(); JOBS].map(|()| scope.spawn(work));
+        hunters.into_iter().flat_map(|hunter| hunter.join().unwrap()).collect()
+    })
+}
+
+fn caught(name: &str, beyond_within: u64) -> Caught {
+    let stages = Stages::new(mutant::mistakes(&[name.parse().unwrap()]));
+    let within = if beyond(name).is_some() { beyond_within } else { WITHIN };
+    (0..within).find_map(|seed| stages.play(&mut Seeded::new(seed)).rule.map(|rule| (rule, seed + 1)))
+}
+
+fn beyond(name: &str) -> Option<&'static Finder> {
+    BEYOND.iter().find(|finder| finder.mutants.contains(&name))
+}
+
+/// Fails if the list of what scripts do not find is wrong about one of these.
+fn assert_listed(caught: &BTreeMap<String, Caught>) {
+    for (name, caught) in caught {
+        match (caught, beyond(name)) {
+            (Some(_), None) | (None, Some(_)) => {}
+            (Some(_), Some(_)) => panic!("scripts find {name} ({caught:?}): take it from BEYOND"),
+            (None, None) => panic!("{WITHIN} scripts do not find {name}: is a rule too weak?"),
+        }
+    }
+}
+
+#[test]
+fn every_deliberate_defect_is_found_by_scripts_or_listed_with_who_finds_it() {
+    assert_listed(&CAUGHT);
+
+    let named: Vec<_> = BEYOND.iter().flat_map(|finder| finder.mutants).collect();
+    for name in &named {
+        assert!(CAUGHT.contains_key(**name), "{name} is listed and no defect");
+        assert_eq!(named.iter().filter(|other| *other == name).count(), 1, "{name} is listed twice");
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --test defects even_many -- --ignored"]
+fn even_many_scripts_do_not_find_what_is_listed() {
+    assert_listed(&hunt(DEEP_WITHIN));
+}
+
+#[test]
+fn the_laboratory_has_many_ways_to_fail() {
+    assert!(CAUGHT.len() >= 50, "{}", CAUGHT.len());
+}
+
+#[test]
+fn the_page_in_docs_is_the_one_that_is_made_from_the_hunt() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/mutants.md");
+    if std::env::var_os("OLDBIN_WRITE_DOCS").is_some() {
+        fs::write(path, page()).unwrap();
+    }
+    let written = fs::read_to_string(path).unwrap_or_default();
+    assert!(written == page(), "docs/mutants.md is out of date: {REGENERATE}");
+}
+
+/// A column of the page: its head, and what it says about a mutant.
+type Column = (&'static str, fn(&str) -> String);
+
+/// What the page tells beside a mutant's name. Another strategy is another column.
+const COLUMNS: [Column; 4] = [
+    ("what is wrong", |name| SENTENCES[name].clone()),
+    ("caught by", |name| {
+        let rule = CAUGHT[name].map(|(rule, _)| format!("`{}`", rule.name()));
+        rule.unwrap_or_else(|| beyond(name).map_or("", |finder| finder.who).to_owned())
+    }),
+    ("random scripts", |name| {
+        CAUGHT[name].map_or_else(|| "no".to_owned(), |(_, nth)| format!("after {nth}"))
+    }),
+    ("why not", |name| beyond(name).map_or("", |finder| finder.why).to_owned()),
+];
+
+fn page() -> String {
+    let mut page = String::from(
+        "# Mutants\n\n\
+         A laboratory that has never failed has proved nothing. Each mutant is the fake or the orchestrator with one\n\
+         deliberate defect. Random scripts in the model are played with it from seed 0 on, until a rule is broken; the\n\
+         rules stand in `scenarios::model::rules`. What they do not find is found elsewhere. *Tables of decisions* are\n\
+         the orchestrator's own tests.\n\n",
+    );
+    let heads = COLUMNS.map(|(head, _)| head);
+    let _ = writeln!(page, "| mutant | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
+    for name in CAUGHT.keys() {
+        let cells = COLUMNS.map(|(_, cell)| cell(name));
+        let _ = writeln!(page, "| `{name}` | {} |", cells.join(" | "));
+    }
+    let _ = writeln!(page, "\nThis page is generated: `{REGENERATE}`.");
+    page
+}
+
+/// The first sentence about each defect, from where it is told.
+static SENTENCES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let told = ["fake-nginx", "orchestrator"].into_iter().flat_map(|krate| {
+        let text = fs::read_to_string(format!("{root}/{krate}/src/machine/defects.rs")).unwrap();
+        sentences(&text)
+    });
+    // The names stand in the order of their sentences.
+    mutant::all().into_iter().zip(told).collect()
+});
+
+/// The sentences above the variants of `enum Defect`.
+fn sentences(text: &str) -> Vec<String> {
+    let variants = text.split_once("pub enum Defect {").unwrap().1.split_once("\n}").unwrap().0;
+    let mut sentences = Vec::new();
+    let mut doc = String::new();
+    for line in variants.lines().map(str::trim) {
+        match line.strip_prefix("/// ") {
+            Some(words) => doc = format!("{doc} {words}"),
+            None if line.is_empty() => {}
+            None => sentences.push(std::mem::take(&mut doc).trim().split(". ").next().unwrap().to_owned()),
+        }
+    }
+    sentences
+}
