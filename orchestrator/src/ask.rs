@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
     use crate::host::{Call, Reply};
-    use crate::machine::{Baseline, Defects, FileId, Goal, Identity, Options, PidFile};
+    use crate::machine::{Baseline, Defects, Drops, FileId, Goal, Identity, Options, PidFile};
 
     /// Answers probes with this status, after so many microseconds.
     struct Page(u16, u64);
@@ -144,7 +144,7 @@ mod tests {
     /// Red when the log is not read, and it is not with the deliberate defect of that name.
     #[test]
     fn the_log_is_read_unless_that_is_deliberately_forgotten() {
-        let baseline = Baseline { dropped: Some(0), ..Baseline::default() };
+        let baseline = Baseline { dropped: Some(Drops::default()), ..Baseline::default() };
         let plan = Plan { baseline, options: Options::NONE, ..plan() };
         let seen = Observation {
             is_interrupted: false,

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::machine::{Memory, Plan};
 
 /// The version of the journal. Another one is refused: an upgrade is finished by the `oldbin` that began it.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// Room for the largest journal: two identities of a hundred bytes for each of 1024 workers, nginx's limit.
 const RESERVED_BYTES: usize = 256 * 1024;

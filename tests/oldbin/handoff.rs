@@ -11,6 +11,7 @@ use super::{NEW, OLD, new_binary, release};
 
 /// Every test, by the sentence that it proves.
 pub(crate) const TESTS: &[(&str, fn())] = &[
+    ("deferred_sockets_drop_packets_and_no_connection", deferred),
     ("a_check_that_fails_beforehand_is_refused", bad_check),
     ("a_check_that_fails_twice_in_the_new_binary_is_a_way_back", failing_check),
     ("a_check_that_fails_once_is_asked_again", check_that_recovers),
@@ -41,6 +42,21 @@ fn rolled_back(site: &Site, said: &Said, why: &str) {
 /// A command that fails as long as the journal says so.
 fn fails_while(site: &Site, phase: &str) -> String {
     format!("! grep -q '\"phase\":\"{phase}\"' {}/*.json 2>/dev/null", site.path("state").display())
+}
+
+/// With `deferred` the kernel counts a packet of every connection as dropped at the socket, while it waits for data.
+fn deferred() {
+    let site = Site::start_behind(OLD, |site| {
+        let path = site.path("nginx.conf");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let listen = format!("listen {}", site.address());
+        std::fs::write(&path, text.replace(&listen, &format!("{listen} deferred"))).unwrap();
+    });
+    let load = site.light_load();
+    let said = upgrade(&site, &["--soak", "1"]);
+    assert_eq!(load.end().1, Vec::<String>::new());
+    assert_eq!((said.outcome(), said.code), ("upgraded", 0), "{said:?}");
+    site.serves_alone(NEW);
 }
 
 fn bad_check() {

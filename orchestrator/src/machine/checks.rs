@@ -26,8 +26,28 @@ pub struct Baseline {
     pub knocked: Vec<u64>,
     /// The error log, if it is a file that can be read.
     pub log: Option<LogMark>,
-    /// How many connections the listening sockets had dropped; `None`: the kernel does not tell.
-    pub dropped: Option<u64>,
+    /// What had been dropped at the listening sockets; `None`: the kernel does not tell.
+    pub dropped: Option<Drops>,
+}
+
+/// Two counts of the kernel, neither of which says alone that a full queue cost one of these sockets a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drops {
+    /// Packets that the listening sockets did not take: also a reset that came late, and the last packet of a
+    /// handshake where `deferred` waits for data.
+    pub packets: u64,
+    /// Connections for which some accept queue of this network namespace had no room.
+    pub overflows: u64,
+}
+
+impl Drops {
+    /// How many connections full queues of these sockets have cost since, at most.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> u64 {
+        let packets = self.packets.saturating_sub(before.packets);
+        packets.min(self.overflows.saturating_sub(before.overflows))
+    }
 }
 
 /// A place in a log.
@@ -185,4 +205,18 @@ pub(super) fn too_much(turn: &Turn<'_>, answers: &Answers) -> Option<Reason> {
 
 fn note(memory: Memory) -> Decision {
     Decision::Act(Action::Note, memory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Red when either count is taken for the answer.
+    #[test]
+    fn a_connection_is_lost_when_both_counts_have_risen() {
+        let before = Drops { packets: 5, overflows: 7 };
+        assert_eq!(Drops { packets: 9, overflows: 7 }.since(&before), 0);
+        assert_eq!(Drops { packets: 5, overflows: 9 }.since(&before), 0);
+        assert_eq!(Drops { packets: 9, overflows: 9 }.since(&before), 2);
+    }
 }

@@ -34,7 +34,7 @@ mod outcome;
 mod watch;
 
 pub use action::{Action, Decision, Side, Signal, Waiting};
-pub use checks::{Answers, Baseline, Depth, LogMark};
+pub use checks::{Answers, Baseline, Depth, Drops, LogMark};
 pub use deadlines::*;
 pub use decide::{Looks, decide, failed, looks};
 pub use defects::{Defect, Defects};

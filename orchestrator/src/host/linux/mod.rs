@@ -135,7 +135,7 @@ impl Linux {
         let Baseline { log, dropped: before, .. } = &self.plan.baseline;
         let mut troubles = log.as_ref().map(|mark| lines_since(mark, pids)).unwrap_or_default();
         let now = before.and_then(|_| dropped(&self.plan.listeners));
-        let lost = now.zip(*before).map_or(0, |(now, before)| now.saturating_sub(before));
+        let lost = now.zip(*before).map_or(0, |(now, before)| now.since(&before));
         let lost = usize::try_from(lost).unwrap_or(usize::MAX).min(DROPS_TOLD_MAX);
         troubles.extend(std::iter::repeat_n("a full queue dropped a connection".to_owned(), lost));
         troubles

@@ -1,14 +1,16 @@
 //! What goes wrong without anybody asking: lines in the error log, and connections that full queues drop.
 //!
 //! # Source
-//! `ngx_log_error_core` for the form of a line. `tcp_listendrop` in the kernel counts at the listening socket.
+//! `ngx_log_error_core` for the form of a line. In the kernel: `tcp_conn_request` counts a connection that finds the
+//! accept queue full both at the listening socket and in `ListenOverflows` of its network namespace; at the socket,
+//! `tcp_v4_rcv` also counts packets that cost nobody a connection.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::{SocketDiag, file_at};
-use crate::machine::LogMark;
+use crate::machine::{Drops, LogMark};
 
 /// How much of a log is read: more than this within one upgrade is trouble enough.
 const LOG_BYTES_MAX: u64 = 4 << 20;
@@ -50,10 +52,18 @@ fn shorten(line: &str) -> String {
     line.chars().take(LINE_CHARS_MAX).collect()
 }
 
-/// How many connections these listening sockets have dropped; `None`: the kernel does not tell.
-pub(crate) fn dropped(listeners: &[u64]) -> Option<u64> {
+/// What has been dropped at these listening sockets; `None`: the kernel does not tell.
+pub(crate) fn dropped(listeners: &[u64]) -> Option<Drops> {
     let counts = SocketDiag::open().ok()?.dropped().ok()?;
-    Some(listeners.iter().filter_map(|inode| counts.get(inode)).map(|&count| u64::from(count)).sum())
+    let packets = listeners.iter().filter_map(|inode| counts.get(inode)).map(|&count| u64::from(count)).sum();
+    Some(Drops { packets, overflows: overflows(&std::fs::read_to_string("/proc/self/net/netstat").ok()?)? })
+}
+
+/// `ListenOverflows`: a line of names, and a line of numbers below it.
+fn overflows(netstat: &str) -> Option<u64> {
+    let mut lines = netstat.lines().filter(|line| line.starts_with("TcpExt:"));
+    let mut columns = lines.next()?.split(' ').zip(lines.next()?.split(' '));
+    columns.find(|&(name, _)| name == "ListenOverflows")?.1.parse().ok()
 }
 
 #[cfg(test)]
@@ -80,24 +90,36 @@ mod tests {
         assert_eq!(lines_since(&mark, &[7, 8]).len(), 2);
     }
 
-    /// Red when the count is read from another place of the kernel's answer.
+    /// A listening socket with room for so many more than one, and its inode.
+    fn listener(backlog: i32) -> (TcpListener, u64) {
+        use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        listen(&socket, backlog).unwrap();
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap();
+        let inode = link.to_str().unwrap()["socket:[".len()..].trim_end_matches(']').parse().unwrap();
+        (TcpListener::from(socket), inode)
+    }
+
+    /// Red when the count is read from another place of the kernel's answers.
     #[test]
     fn a_queue_that_is_full_is_counted() {
-        let socket =
-            rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None)
-                .unwrap();
-        rustix::net::bind(&socket, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        rustix::net::listen(&socket, 0).unwrap();
-        let listener = TcpListener::from(socket);
+        let (listener, inode) = listener(0);
         let address = listener.local_addr().unwrap();
-        let link = std::fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
-        let inode = link.to_str().unwrap()["socket:[".len()..].trim_end_matches(']').parse().unwrap();
-        assert_eq!(dropped(&[inode]), Some(0));
+        let before = dropped(&[inode]).unwrap();
+        assert_eq!(before.packets, 0);
 
         let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(100));
         let held: Vec<_> = (0..3).map(connect).collect();
 
         assert!(held.last().unwrap().is_err());
-        assert!(dropped(&[inode]).unwrap() > 0);
+        assert!(dropped(&[inode]).unwrap().since(&before) > 0);
+    }
+
+    #[test]
+    fn the_kernels_count_is_found_by_its_name() {
+        let netstat = "TcpExt: A ListenOverflows B\nTcpExt: 1 23 4\nIpExt: C\nIpExt: 5\n";
+        assert_eq!(overflows(netstat), Some(23));
+        assert_eq!(overflows("TcpExt: A\nTcpExt: 1\n"), None);
     }
 }
