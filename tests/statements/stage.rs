@@ -1,10 +1,11 @@
 //! A private folder with an nginx in it, fake or real, and a guard by which nothing outlives the case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -14,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use fake_nginx::release::Version;
 use fake_nginx::stamp::{Cache, Stamp};
-use rustix::process::{self as kernel, Pid, PidfdFlags, Signal};
+use rustix::io::Errno;
+use rustix::net::{SocketType, getsockname, sockopt};
+use rustix::process::{self as kernel, Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open};
 use scenarios::live::nginx::Found;
 
 use crate::RELEASES;
@@ -383,32 +386,30 @@ impl Stage {
 
     /// The inodes of the listening sockets that the process has.
     pub(crate) fn listeners(&self, pid: i32) -> Vec<String> {
-        self.sockets(pid, "tcp", "0A")
+        self.sockets(pid, |socket| sockopt::socket_acceptconn(socket))
     }
 
     /// The same of its sockets for datagrams.
     pub(crate) fn datagram_sockets(&self, pid: i32) -> Vec<String> {
-        self.sockets(pid, "udp", "07")
+        self.sockets(pid, |socket| Ok(sockopt::socket_type(socket)? == SocketType::DGRAM))
     }
 
-    fn sockets(&self, pid: i32, table: &str, state: &str) -> Vec<String> {
-        let listening = fs::read_to_string(format!("/proc/net/{table}")).unwrap();
-        let own = u32::from(self.address).swap_bytes();
-        let of = format!("{own:08X}:{PORT:04X}");
-        let inodes: Vec<String> = listening
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>())
-            .filter(|fields| fields[1] == of && fields[3] == state)
-            .map(|fields| format!("socket:[{}]", fields[9]))
-            .collect();
+    /// Each socket is asked itself: a table of `/proc/net` may leave out lines while others open and close theirs.
+    fn sockets(&self, pid: i32, is_meant: impl Fn(&OwnedFd) -> Result<bool, Errno>) -> Vec<String> {
+        let own = SocketAddr::from((self.address, PORT));
+        let inode = |process: &OwnedFd, fd: &str| -> Option<String> {
+            let socket = pidfd_getfd(process, fd.parse().ok()?, PidfdGetfdFlags::empty()).ok()?;
+            let is_own = SocketAddr::try_from(getsockname(&socket).ok()?) == Ok(own);
+            let link = format!("/proc/self/fd/{}", socket.as_raw_fd());
+            (is_own && is_meant(&socket).ok()?).then(|| fs::read_link(link).unwrap().display().to_string())
+        };
+        let Ok(process) = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) else {
+            return Vec::new();
+        };
         let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        let mut found: Vec<String> = fds
-            .filter_map(|fd| Some(fs::read_link(fd.path()).ok()?.display().to_string()))
-            .filter(|link| inodes.contains(link))
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        let found: BTreeSet<_> =
+            fds.filter_map(|fd| inode(&process, fd.file_name().to_str().unwrap())).collect();
+        found.into_iter().collect()
     }
 
     /// Every live process of the folder.
