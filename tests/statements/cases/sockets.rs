@@ -81,18 +81,19 @@ pub(super) fn an_ipv6_socket_is_inherited(stage: &Stage) {
     let server = format!("listen [::1]:{};", free_port());
     stage.configure(Conf { server: &server, ..Conf::default() });
     let old = stage.start(1);
-    let sockets = || std::fs::read_to_string("/proc/net/tcp6").unwrap();
     let number = server.split("]:").nth(1).unwrap().trim_end_matches(';').parse::<u16>().unwrap();
     let of = format!("00000000000000000000000001000000:{number:04X}");
-    let inode = |text: &str| {
-        let line = text.lines().find(|line| line.contains(&of) && line.contains(" 0A ")).unwrap().to_owned();
-        line.split_whitespace().nth(9).unwrap().to_owned()
+    let inode = || {
+        let text = std::fs::read_to_string("/proc/net/tcp6").unwrap();
+        let line = text.lines().find(|line| line.contains(&of) && line.contains(" 0A "))?;
+        line.split_whitespace().nth(9).map(str::to_owned)
     };
-    let before = inode(&sockets());
+    // The table may leave out a line while others open and close their sockets.
+    let before = wait_for("its line", inode);
     let new = stage.upgrade(old, 1);
     stage.signal(old, Signal::QUIT);
     stage.gone(old);
-    assert_eq!(inode(&sockets()), before);
+    assert_eq!(wait_for("its line", inode), before);
     assert!(stage.lives(new));
 }
 
