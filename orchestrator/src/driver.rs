@@ -158,7 +158,7 @@ fn act(
     match acted.unwrap_or_else(|| host.act(&action)) {
         Ok(true) => {
             watch(now_us, Event::Acted(&action));
-            Ok(next)
+            Ok(next.acted(&action))
         }
         // Who was meant, or who should have served instead, is gone: nothing was sent, and the next look says
         // what follows.

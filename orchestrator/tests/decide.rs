@@ -191,6 +191,24 @@ fn rolled_back_is_said_only_when_everything_is_as_before() {
     }
 }
 
+/// An old worker that drains is forked again if it was another hand that told it, and not WINCH. Red when WINCH counts as
+/// sent because it was announced.
+#[test]
+fn who_drains_is_waited_for_unless_winch_is_known_to_have_been_sent() {
+    let mut children = vec![process(103, OLD, Title::Worker), process(104, OLD, Title::Worker)];
+    children.push(process(101, OLD, Title::ShuttingDown));
+    let seen = Observation { old: Some(generation(100, OLD, &children)), ..before() };
+    let sure = winched(Phase::Back);
+    assert!(matches!(at(&sure, &seen, 1_000), Decision::Finished(Outcome::RolledBack, _)));
+    let unsure = Memory { is_winch_unsure: true, ..sure };
+    let waits = at(&unsure, &seen, 1_000);
+    assert!(!matches!(waits, Decision::Finished(..)), "{waits:?}");
+    assert!(unsure.clone().acted(&Action::Note).is_winch_unsure);
+    let process = process(100, OLD, Title::Master).identity;
+    let winch = Action::Signal { process, signal: Signal::Winch, while_lives: None };
+    assert!(!unsure.acted(&winch).is_winch_unsure);
+}
+
 #[test]
 fn the_old_master_is_never_told_to_end_on_the_way_back() {
     for seen in [overlap(), drained(), Observation { new: None, ..drained() }, before()] {

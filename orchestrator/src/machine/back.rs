@@ -176,10 +176,11 @@ fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
         counted => counted,
     };
     // One that drains and was not told by WINCH was told by another hand, and is forked again, or by a reload. Before
-    // WINCH that is everyone who drains.
+    // WINCH that is everyone who drains, and anyone may be if nobody knows whether it was sent.
+    let is_winch_sure = memory.winched_ms.is_some() && !memory.is_winch_unsure;
     let is_told = |worker: &&super::Process| {
         let before = memory.old_workers.iter().chain(&memory.old_draining);
-        memory.winched_ms.is_none() || !before.clone().any(|known| known.is_same_process(&worker.identity))
+        !is_winch_sure || !before.clone().any(|known| known.is_same_process(&worker.identity))
     };
     if old.draining().any(|worker| is_told(&worker))
         && let Some(decision) = turn.patience(Missing::FewerWorkers, RETIRE_DRAIN_MS, Waiting::OldWorkersStop)

@@ -27,7 +27,7 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         let may_be_lost = old.is_asleep && turn.is_over(again_ms) && !turn.has(Defect::WinchesOnce);
         if may_be_lost && memory.tries < TRIES_MAX {
             // Whoever looks for its effect must give it the time that the first one had.
-            let memory = Memory { winched_ms: Some(turn.now_ms), ..memory.tried() };
+            let memory = Memory { winched_ms: Some(turn.now_ms), is_winch_unsure: true, ..memory.tried() };
             return retire(turn, old, Signal::Winch, seen.new.as_ref(), memory);
         }
         let next_ms = if turn.is_over(again_ms) { STOP_ACCEPTING_MS_MAX } else { again_ms };

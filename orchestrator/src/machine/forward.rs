@@ -92,6 +92,7 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
                     old_workers: identities(old.workers()),
                     old_draining: identities(old.draining()),
                     winched_ms: (!turn.has(Defect::ForgetsTheWinch)).then_some(turn.now_ms),
+                    is_winch_unsure: true,
                     ..memory.enter(Phase::Draining, turn.now_ms)
                 };
                 return retire(turn, old, Signal::Winch, Some(new), memory);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Outcome, Reason};
+use super::{Action, Identity, Outcome, Reason, Signal};
 
 /// Everything that is remembered. It is on disk before the action that it announces is performed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct Memory {
     pub old_draining: Vec<Identity>,
     /// When WINCH was last announced.
     pub winched_ms: Option<u64>,
+    /// WINCH was announced, and is not known to have been sent.
+    pub is_winch_unsure: bool,
     /// When HUP was last announced.
     pub hupped_ms: Option<u64>,
     /// How often HUP was announced.
@@ -143,6 +145,7 @@ impl Memory {
             old_workers: Vec::new(),
             old_draining: Vec::new(),
             winched_ms: None,
+            is_winch_unsure: false,
             hupped_ms: None,
             hups: 0,
             master: Retirement::NONE,
@@ -190,6 +193,13 @@ impl Memory {
     #[must_use]
     pub fn resumed(&self) -> Self {
         Self { is_asked_again: false, ..self.clone() }
+    }
+
+    /// The same, once this has been done.
+    #[must_use]
+    pub fn acted(self, action: &Action) -> Self {
+        let is_winch = matches!(action, Action::Signal { signal: Signal::Winch, .. });
+        Self { is_winch_unsure: self.is_winch_unsure && !is_winch, ..self }
     }
 
     /// True if nothing is left to do.

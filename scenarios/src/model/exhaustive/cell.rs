@@ -201,7 +201,7 @@ pub fn wider() -> Vec<Cell> {
 }
 
 /// A crash besides one fault, in an upgrade with one worker: a cell for each kind. An exit is left out, as it differs
-/// from KILL in a number that nobody asks for; the largest, and one that fails (docs/limits.md), are among the wider.
+/// from KILL in a number that nobody asks for; the largest are among the wider.
 #[must_use]
 pub fn crashes() -> Vec<Cell> {
     let is_exit = |fault: &Fault| matches!(fault, Fault::Blow(Blow::Exit, _));
