@@ -87,6 +87,27 @@ fn a_program_is_put_to_the_test_in_the_worlds_that_have_programs() {
     lab().args(["run", "--world", "model"]).arg(&file).assert().code(2).stderr(contains("no programs"));
 }
 
+/// Red when a story is run where it says nothing, or is left out in silence.
+#[test]
+fn a_story_is_left_out_of_the_worlds_that_it_is_not_for_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("choosy.kdl");
+    let text = r#"scenario "choosy" schema=1 {
+        why "A story for one world."
+        worlds "model" because="nothing elsewhere is as it should be"
+        old "1.22.1" workers=1
+        new "1.26.3" workers=1
+        act "orchestrator" "upgrade" "--soak" "0" claims="upgraded"
+        load fresh-per-second=50
+        expect ends-on="new" { sometimes "new-master.born"; }
+    }"#;
+    std::fs::write(&file, text).unwrap();
+    let why = "World fake is left out for choosy: nothing elsewhere is as it should be.";
+
+    lab().arg("run").arg(&file).assert().code(0).stdout(contains(why));
+    lab().args(["run", "--world", "fake"]).arg(&file).assert().code(3).stderr(contains(why));
+}
+
 #[test]
 fn a_runbook_beside_its_scenario_is_found_in_every_world() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,7 @@ use common::{expect_code, lab, no_real_nginx};
 use libtest_mimic::{Arguments, Failed, Trial};
 use scenarios::catalogue;
 use scenarios::live::nginx;
+use scenarios::scenario::WorldKind;
 
 /// How many stories run at once on each core.
 const STORIES_PER_CORE: usize = 2;
@@ -21,18 +22,23 @@ fn main() {
     let no_real = no_real_nginx();
     let mut trials = Vec::new();
     for entry in catalogue::SCENARIOS {
-        for world in ["model", "fake", "real"] {
+        let scenario = catalogue::scenario(entry.name).and_then(Result::ok);
+        for world in WorldKind::ALL {
             let name = entry.name;
             let run = move || {
                 expect_code(
-                    &lab().args(["run", name, "--world", world]).output().map_err(|e| e.to_string())?,
+                    &lab()
+                        .args(["run", name, "--world", world.name()])
+                        .output()
+                        .map_err(|e| e.to_string())?,
                     0,
                 )
             };
             let trial = Trial::test(format!("{name} on {world}"), run);
-            trials.push(match no_real.or(needs_moments(name).then_some(NO_MOMENTS)) {
-                Some(why) if world == "real" => trial.with_kind(why).with_ignored_flag(true),
-                _ => trial,
+            let is_not_for = scenario.as_ref().and_then(|scenario| scenario.is_not_for(world));
+            trials.push(match is_not_for.or(no_real.filter(|_| world == WorldKind::Real)) {
+                Some(why) => trial.with_kind(why).with_ignored_flag(true),
+                None => trial,
             });
         }
     }
@@ -42,13 +48,6 @@ fn main() {
         None => one,
     });
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-const NO_MOMENTS: &str = "real nginx does not stop at its moments, so nothing can be forced there";
-
-/// Whether the story forces something at a named moment, or asks for one that only a stamped fake tells.
-fn needs_moments(name: &str) -> bool {
-    catalogue::scenario(name).and_then(Result::ok).is_some_and(|scenario| scenario.needs_moments())
 }
 
 /// Only one release is there: the laboratory says so and goes on with a copy of it.

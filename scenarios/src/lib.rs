@@ -10,6 +10,7 @@ pub mod cli;
 pub mod conformance;
 mod counts;
 pub mod explore;
+pub mod failures;
 pub mod format;
 pub mod handoff;
 pub mod invariants;

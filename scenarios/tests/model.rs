@@ -4,7 +4,7 @@ use scenarios::catalogue;
 use scenarios::model::choice::{Calm, Chooser, Seeded};
 use scenarios::model::script::{Mistakes, Stages};
 use scenarios::model::{Impossible, Options, run};
-use scenarios::scenario::{Scenario, Subject};
+use scenarios::scenario::{Scenario, Subject, WorldKind};
 use scenarios::trace::{self, Trace};
 use scenarios::verdict::judge;
 
@@ -13,6 +13,7 @@ fn stories() -> Vec<Scenario> {
         .iter()
         .filter_map(|entry| catalogue::scenario(entry.name))
         .map(|scenario| scenario.unwrap_or_else(|error| panic!("{}", error.render(false))))
+        .filter(|scenario| scenario.is_not_for(WorldKind::Model).is_none())
         .collect()
 }
 

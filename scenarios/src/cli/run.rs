@@ -1,6 +1,6 @@
 //! `oldbin-lab run`, and the heart of the tour: scenarios in worlds, one verdict each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
@@ -94,38 +94,24 @@ pub(super) fn jobs(
     jobs
 }
 
-/// Takes out what a world cannot do, and says so: the model has no programs, and nothing of real nginx stops at its
-/// moments.
+/// Takes out the runs of stories that are not for a world, and says how many and why.
 pub(super) fn leave_out(jobs: &mut Vec<Job>, is_every_world: bool) -> Vec<String> {
-    let has_program =
-        |job: &Job| job.scenario.acts.iter().any(|act| matches!(act.subject, Subject::Command { .. }));
-    let needs_moments = |job: &Job| job.scenario.needs_moments();
-    [
-        is_every_world
-            .then(|| leave_out_of(WorldKind::Model, has_program, "it has no programs", jobs))
-            .flatten(),
-        leave_out_of(WorldKind::Real, needs_moments, NO_MOMENTS, jobs),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// Why a story of named moments is not run on real nginx.
-const NO_MOMENTS: &str = "real nginx does not stop at its moments, so nothing can be forced there";
-
-fn leave_out_of(
-    world: WorldKind,
-    is_beyond: impl Fn(&Job) -> bool,
-    why: &str,
-    jobs: &mut Vec<Job>,
-) -> Option<String> {
-    let is_out = |job: &Job| job.world == world && is_beyond(job);
-    let names: BTreeSet<_> =
-        jobs.iter().filter(|job| is_out(job)).map(|job| job.scenario.name.clone()).collect();
-    jobs.retain(|job| !is_out(job));
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    (!names.is_empty()).then(|| format!("World {world} is left out for {names}: {why}."))
+    let mut out: BTreeMap<(WorldKind, String), Vec<String>> = BTreeMap::new();
+    jobs.retain(|job| {
+        // Whoever asks the model for a program is told that it has none.
+        let is_asked_for = job.world == WorldKind::Model && job.scenario.has_program() && !is_every_world;
+        let Some(why) = job.scenario.is_not_for(job.world).filter(|_| !is_asked_for) else { return true };
+        let names = out.entry((job.world, why.to_owned())).or_default();
+        if !names.contains(&job.scenario.name) {
+            names.push(job.scenario.name.clone());
+        }
+        false
+    });
+    let told = out.into_iter().map(|((world, why), names)| match names.as_slice() {
+        [one] => format!("World {world} is left out for {one}: {why}."),
+        many => format!("World {world} is left out for {} stories, {}: {why}.", many.len(), many.join(", ")),
+    });
+    told.collect()
 }
 
 /// The worlds that can be run here, and a sentence for each that cannot.

@@ -135,6 +135,8 @@ fn scenario(pair: Pair, sequence: &Sequence) -> Scenario {
         name: "conformance".into(),
         why: "The fake does what nginx does.".into(),
         source: None,
+        shows: Vec::new(),
+        worlds: None,
         old: release(pair.old.to_string()),
         new: release(pair.new.to_string()),
         faults: Vec::new(),

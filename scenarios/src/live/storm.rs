@@ -147,6 +147,8 @@ pub(crate) fn scenario(script: &Script, world: WorldKind) -> Scenario {
         why: "Whatever goes wrong half-way through an upgrade, every request still finds a live worker."
             .into(),
         source: None,
+        shows: Vec::new(),
+        worlds: None,
         old: release("1.22.1", None),
         new: release("1.26.3", BINARIES[script.binary]),
         faults: script.faults.iter().filter_map(mishap).collect(),

@@ -9,15 +9,17 @@ mod mishap;
 mod parse;
 mod parse_expect;
 mod parse_mishap;
+mod parse_worlds;
+mod world;
 
 pub use claim::Claim;
 pub use mishap::{ACTORS, Mishap, Until, Wrong, elsewhere, is_forcible, moment, words_of};
 pub use parse::{DEADLINE_MS, PATIENCE_MS, parse};
+pub use world::{WorldKind, Worlds};
 
 pub(crate) use mishap::fault_named;
 pub(crate) use parse::{fault as stamp_fault, words};
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,10 @@ pub struct Scenario {
     pub why: String,
     /// Where the story comes from.
     pub source: Option<String>,
+    /// The failures that it shows, by their numbers.
+    pub shows: Vec<String>,
+    /// The worlds that it is for; `None`: every one that has what it needs.
+    pub worlds: Option<Worlds>,
     /// What serves at the start.
     pub old: Release,
     /// What the subject is given.
@@ -135,26 +141,4 @@ pub struct Expect {
     pub unchecked: Vec<(String, String)>,
     /// The generation's release that must serve at the end: `old` or `new`.
     pub ends_on_new: Option<bool>,
-}
-
-/// Where a scenario runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WorldKind {
-    /// In memory, in virtual time.
-    Model,
-    /// Linux, with `fake-nginx`.
-    Fake,
-    /// Linux, with real nginx binaries.
-    Real,
-}
-
-impl fmt::Display for WorldKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Model => "model",
-            Self::Fake => "fake",
-            Self::Real => "real",
-        })
-    }
 }

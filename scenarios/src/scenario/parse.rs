@@ -4,6 +4,7 @@ use fake_nginx::fault::{self, Fault, NoFault};
 
 use super::parse_expect::expect;
 use super::parse_mishap::mishap;
+use super::parse_worlds::{shows, worlds};
 use super::{Act, Load, Release, Scenario, Subject};
 use crate::format::{self, FormatError, Millis, Name, Node, Number, Once, Plain, Words, whole_help};
 use crate::scenario::Claim;
@@ -21,7 +22,8 @@ pub const DEADLINE_MS: u64 = 20_000;
 pub const PATIENCE_MS: u64 = 5_000;
 
 const WORKERS_MAX: u16 = 64;
-const BLOCK: [&str; 9] = ["why", "source", "old", "new", "fault", "act", "load", "deadline", "expect"];
+const BLOCK: [&str; 11] =
+    ["why", "source", "shows", "worlds", "old", "new", "fault", "act", "load", "deadline", "expect"];
 const SUBJECTS: [&str; 3] = ["orchestrator", "runbook", "command"];
 const ACT: &str = r#"act "orchestrator" "upgrade" claims="upgraded""#;
 const EXPECT: &str = r#"expect ends-on="new" { sometimes "new-master.born" }"#;
@@ -37,6 +39,7 @@ pub fn parse(file: &str, text: &str) -> Result<Scenario, FormatError> {
 fn scenario(node: &mut Node<'_>) -> Option<Scenario> {
     let name = node.argument::<Name>("a name", r#"scenario "manual-upgrade" schema=1 { … }"#);
     let (mut why, mut source) = (Once::new("why"), Once::new("source"));
+    let (mut shown, mut places) = (Once::new("shows"), Once::new("worlds"));
     let (mut old, mut new) = (Once::new("old"), Once::new("new"));
     let (mut load, mut deadline, mut expects) =
         (Once::new("load"), Once::new("deadline"), Once::new("expect"));
@@ -46,6 +49,8 @@ fn scenario(node: &mut Node<'_>) -> Option<Scenario> {
         match child.name() {
             "why" => why.put(&mut child, words),
             "source" => source.put(&mut child, words),
+            "shows" => shown.put(&mut child, shows),
+            "worlds" => places.put(&mut child, worlds),
             "old" => old.put(&mut child, release),
             "new" => new.put(&mut child, release),
             "act" => {
@@ -72,6 +77,8 @@ fn scenario(node: &mut Node<'_>) -> Option<Scenario> {
         name: name?.0,
         why: why?,
         source: source.optional(),
+        shows: shown.optional().unwrap_or_default(),
+        worlds: places.optional(),
         old: old?,
         new: new?,
         faults: mishaps,
@@ -239,6 +246,7 @@ fn clients(node: &mut Node<'_>) -> Option<Load> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{WorldKind, Worlds};
     use super::*;
 
     const WHOLE: &str = r#"scenario "x" schema=1 {
@@ -259,6 +267,8 @@ mod tests {
         violates "no-accepted-request-is-lost"
         unchecked "no-signal-to-a-stranger" because="the script is not ours"
     }
+    shows "F3" "F1"
+    worlds "real" "fake" because="the model has no script"
 }"#;
 
     /// Every mistake as `line:column message | help`.
@@ -288,6 +298,11 @@ mod tests {
                 name: "x".into(),
                 why: "Öfter als man denkt.".into(),
                 source: Some("a mailing list".into()),
+                shows: vec!["F3".into(), "F1".into()],
+                worlds: Some(Worlds {
+                    only: vec![WorldKind::Fake, WorldKind::Real],
+                    because: "the model has no script".into(),
+                }),
                 old: Release { version: "1.22.1".into(), workers: 2, fault: None },
                 new: Release {
                     version: "1.26.3".into(),
@@ -406,9 +421,36 @@ mod tests {
             WHOLE.replace("why", "wy").replace("kept=4", "kept=\"four\"").replace("\"3s\"", "\"soon\"");
         insta::assert_snapshot!(mistakes(&text).join("\n"), @r#"
         1:1 `why` is missing | for example: why "An old worker answers for as long as its request takes."
-        2:5 `scenario` has no `wy` | did you mean `why`? valid here: `why`, `source`, `old`, `new`, `fault`, `act`, `load`, `deadline`, `expect`
+        2:5 `scenario` has no `wy` | did you mean `why`? valid here: `why`, `source`, `shows`, `worlds`, `old`, `new`, `fault`, `act`, `load`, `deadline`, `expect`
         9:31 "four" is not a whole number | without quotes, as in workers=2
         9:66 "soon" is not a duration | write it as "200ms", "1.5s" or "2s"
+        "#);
+    }
+
+    /// Red when a failure or a world that nobody knows is read as if it said something, or told without its place.
+    #[test]
+    fn what_a_story_says_of_its_place_is_checked_word_by_word() {
+        let mut told = Vec::new();
+        for (from, to) in [
+            ("shows \"F3\" \"F1\"", "shows"),
+            ("\"F3\" \"F1\"", "\"F1\" \"F99\""),
+            ("\"F3\" \"F1\"", "\"F3\" \"F3\""),
+            ("\"F3\" \"F1\"", "3"),
+            ("\"real\" \"fake\"", "\"reel\""),
+            ("\"real\" \"fake\"", "\"real\" \"fake\" \"model\""),
+            (" because=\"the model has no script\"", ""),
+        ] {
+            told.extend(after(from, to));
+        }
+        let short: Vec<_> = told.iter().map(|line| line.split("? valid").next().unwrap()).collect();
+        insta::assert_snapshot!(short.join("\n"), @r#"
+        19:5 `shows` needs the number of a failure | for example: shows "F3"
+        19:16 there is no failure "F99" | did you mean `F9`
+        19:16 "F3" is named twice | keep one of them
+        19:11 3 is not a text | put it in double quotes
+        20:12 there is no world "reel" | did you mean `real`
+        20:5 these are all worlds | leave the node out
+        20:5 `worlds` needs the property `because` | for example: worlds "fake" "real" because="the model has no script"
         "#);
     }
 

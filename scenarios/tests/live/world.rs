@@ -27,6 +27,8 @@ pub(crate) fn scenario(load: Load) -> Scenario {
         name: "test".into(),
         why: String::new(),
         source: None,
+        shows: Vec::new(),
+        worlds: None,
         old: release("1.22.1"),
         new: release("1.26.3"),
         faults: Vec::new(),
