@@ -253,6 +253,7 @@ fn broken_configuration() {
     assert!(said.text("reason").contains("unknown directive \"bogus_directive\""), "{said:?}");
 }
 
+/// shows: F38
 fn text_file() {
     let site = Site::start(OLD);
     let new = site.executable("text", "hello\n");
@@ -294,6 +295,7 @@ fn hostile_pid_files() {
     site.serves_alone(OLD);
 }
 
+/// shows: F11
 fn no_nginx() {
     let site = Site::start(OLD);
     let pid = site.pid("nginx.pid");
@@ -303,12 +305,14 @@ fn no_nginx() {
     assert_eq!((said.outcome(), said.code), ("refused", 3), "{said:?}");
 }
 
+/// shows: F35
 fn relative_program() {
     let site = Site::start_as(OLD, "nginx");
     let said = upgrade(&site, &new_binary(), &[]);
     site.was_refused(&said, OLD);
 }
 
+/// shows: F25 F26
 fn foreground() {
     let site = Site::start_in_foreground(OLD);
     let said = upgrade(&site, &new_binary(), &[]);
@@ -345,6 +349,7 @@ fn dry_run() {
     site.serves_alone(OLD);
 }
 
+/// shows: F20
 fn already_replaced() {
     let site = Site::start(OLD);
     site.replace_binary(&new_binary());
@@ -392,6 +397,7 @@ fn ends(site: &Site, command: &str, (outcome, version): (&str, &str)) {
     assert_eq!((again.outcome(), again.code), ("refused", 3), "{again:?}");
 }
 
+/// shows: F17
 fn usr2_by_hand() {
     for (command, end) in [("recover", ("upgraded", NEW)), ("rollback", ("rolled-back", OLD))] {
         ends(&half_upgraded(), command, end);
@@ -420,12 +426,14 @@ fn quit_by_hand() {
     site.serves_alone(NEW);
 }
 
+/// shows: F14 F15
 fn old_killed_by_hand() {
     let site = half_upgraded();
     site::kill(site.pid("nginx.pid.oldbin"));
     ends(&site, "recover", ("upgraded", NEW));
 }
 
+/// shows: F15
 fn new_killed_by_hand() {
     let site = half_upgraded();
     let old = site.pid("nginx.pid.oldbin");

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses its own part of this module")]
 #![allow(unreachable_pub, reason = "a test program has no public API")]
 
+pub mod marks;
+
 use std::path::PathBuf;
 use std::process::Output;
 

@@ -66,6 +66,7 @@ fn bad_check() {
     site.was_refused(&said, OLD);
 }
 
+/// shows: F10 F53
 fn failing_check() {
     let site = Site::start(OLD);
     let load = site.light_load();
@@ -147,6 +148,7 @@ fn leave(site: &Site) -> TcpStream {
     stream
 }
 
+/// shows: F13
 fn left_and_waited_for() {
     let site = Site::start(OLD);
     let mut stream = leave(&site);
@@ -188,6 +190,7 @@ fn watching(site: &Site) -> Running {
     running
 }
 
+/// shows: F12
 fn death_in_the_watch() {
     let site = Site::start(OLD);
     let running = watching(&site);

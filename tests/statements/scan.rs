@@ -1,19 +1,10 @@
 //! Finds which test checks which statement: a line `checks: U13 U14` in the comment above it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use crate::common::marks::{Mark, marks, marks_in};
 
 /// A test stands for so many statements at most: who checks everything checks nothing.
 const STATEMENTS_MAX: usize = 5;
-const FOLDERS: [&str; 7] = [
-    "fake-nginx/src",
-    "fake-nginx/tests",
-    "orchestrator/src",
-    "scenarios/src",
-    "scenarios/tests",
-    "src",
-    "tests",
-];
+const MARK: &str = "checks";
 
 /// Where a test runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,47 +28,21 @@ pub(crate) struct Check {
 
 /// Every check of all sources, by file and line.
 pub(crate) fn checks() -> Vec<Check> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    for folder in FOLDERS {
-        walk(&root.join(folder), &mut files);
-    }
-    files.sort();
-    let mut found = Vec::new();
-    for path in files {
-        let file = path.strip_prefix(&root).unwrap().display().to_string();
-        found.extend(checks_in(&file, &fs::read_to_string(&path).unwrap()));
-    }
-    found
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            walk(&path, files);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            files.push(path);
-        }
-    }
+    marks(MARK).into_iter().map(check).collect()
 }
 
 /// The checks of one file.
 pub(crate) fn checks_in(file: &str, text: &str) -> Vec<Check> {
-    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
-    let marks = lines.iter().enumerate().filter_map(|(at, line)| {
-        let numbers = line.strip_prefix("/// checks:").or_else(|| line.strip_prefix("// checks:"))?;
-        let test = lines[at..].iter().find_map(|line| line.split_once("fn ")).map(|(_, behind)| behind);
-        let test = test.and_then(|behind| behind.split(['(', '<']).next()).unwrap_or_default();
-        let numbers: Vec<_> = numbers.split_whitespace().map(str::to_owned).collect();
-        assert!(
-            (1..=STATEMENTS_MAX).contains(&numbers.len()),
-            "{file}: `{test}` checks {} statements; one to {STATEMENTS_MAX} are allowed",
-            numbers.len()
-        );
-        Some(Check { file: file.to_owned(), test: test.to_owned(), runs: runs(file), numbers })
-    });
-    marks.collect()
+    marks_in(MARK, file, text).into_iter().map(check).collect()
+}
+
+fn check(Mark { file, test, words: numbers, .. }: Mark) -> Check {
+    assert!(
+        (1..=STATEMENTS_MAX).contains(&numbers.len()),
+        "{file}: `{test}` checks {} statements; one to {STATEMENTS_MAX} are allowed",
+        numbers.len()
+    );
+    Check { runs: runs(&file), file, test, numbers }
 }
 
 fn runs(file: &str) -> Runs {
