@@ -155,7 +155,7 @@ fn page() -> String {
 fn end_cell(end: End) -> String {
     match end {
         End::Stuck(state) => format!("{}: {}", end.claim(), state.says()),
-        End::Upgraded | End::RolledBack | End::Refused => end.claim().to_string(),
+        End::Upgraded | End::Draining | End::RolledBack | End::Refused => end.claim().to_string(),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Failure {
 pub enum End {
     /// The new binary serves alone.
     Upgraded,
+    /// The new binary serves alone; the old master ends with its last connection.
+    Draining,
     /// The old binary serves as before.
     RolledBack,
     /// Nothing was touched.
@@ -39,6 +41,7 @@ impl End {
     pub const fn claim(self) -> Claim {
         match self {
             Self::Upgraded => Claim::Upgraded,
+            Self::Draining => Claim::Draining,
             Self::RolledBack => Claim::RolledBack,
             Self::Refused => Claim::Refused,
             Self::Stuck(_) => Claim::Stuck,
@@ -139,7 +142,7 @@ pub const SHOWN: &[Failure] = &[
     fails(
         "F13",
         "A second upgrade begins while the old master of the first still drains: nginx ignores USR2, both pid files look right, and the script quits the wrong master.",
-        UPGRADED,
+        MENDED,
     ),
     fails(
         "F14",
@@ -211,6 +214,16 @@ pub const SHOWN: &[Failure] = &[
     fails("F35", "nginx was started by a relative name, and USR2 does not find it.", REFUSED),
     fails("F38", "The new file cannot be executed.", REFUSED),
     fails("F39", "A module has taken USR2 for itself, and the master never hears of it.", ROLLED_BACK),
+    fails(
+        "F41",
+        "Each worker has a socket of its own, and there are fewer of them: connections still go to sockets that nobody accepts on.",
+        EITHER_WAY,
+    ),
+    fails(
+        "F44",
+        "Old workers that serve long connections stay for hours, and their memory with them.",
+        &[End::Draining],
+    ),
     fails("F45", "Old workers do not end, although they were told to drain and their time is up.", UPGRADED),
     fails("F49", "HUP to an old master that was not told to drain doubles its workers.", ROLLED_BACK),
     fails("F50", "HUP to the old master in an upgrade does not read the configuration.", ROLLED_BACK),

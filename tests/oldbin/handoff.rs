@@ -142,16 +142,21 @@ fn leave(site: &Site) -> TcpStream {
     let said = upgrade(site, &["--soak", "0", "--drain-within", "0.2", "--drain-then", "leave"]);
     assert_eq!((said.outcome(), said.code), ("draining", 0), "{said:?}");
     assert_eq!(site.answer(), NEW);
+    stream
+}
+
+/// nginx would ignore USR2, and whoever did not know that would quit the wrong master.
+fn another_is_refused(site: &Site) {
     let again = upgrade(site, &["--soak", "0"]);
     assert_eq!((again.outcome(), again.code), ("refused", 3), "{again:?}");
     assert!(again.text("reason").contains("still serves 1 connections"), "{again:?}");
-    stream
 }
 
 /// shows: F13
 fn left_and_waited_for() {
     let site = Site::start(OLD);
     let mut stream = leave(&site);
+    another_is_refused(&site);
     let old = release(OLD).unwrap();
     let running = site.start_oldbin(&[
         "upgrade",
@@ -174,6 +179,7 @@ fn left_and_waited_for() {
 fn left_and_cut() {
     let site = Site::start(OLD);
     let mut stream = leave(&site);
+    another_is_refused(&site);
     let said = site.oldbin(&["recover".into(), "--drain-within".into(), "0".into()]);
     assert_eq!((said.outcome(), said.code), ("upgraded", 0), "{said:?}");
     let mut rest = Vec::new();

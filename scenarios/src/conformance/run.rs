@@ -130,7 +130,8 @@ fn idle(run: &[Snapshot]) -> BTreeSet<usize> {
 
 /// The world that a sequence is played in: a story without acts and without load.
 fn scenario(pair: Pair, sequence: &Sequence) -> Scenario {
-    let release = |version: String| Release { version, workers: sequence.site.workers, fault: None };
+    let release =
+        |version: String| Release { version, workers: sequence.site.workers, reuseport: false, fault: None };
     Scenario {
         name: "conformance".into(),
         why: "The fake does what nginx does.".into(),

@@ -13,7 +13,7 @@ pub(super) fn check(trace: &Trace) -> Finding {
         return Finding::unchecked("nothing was claimed");
     };
     let claimed = match claim {
-        Claim::Upgraded | Claim::Held => Side::New,
+        Claim::Upgraded | Claim::Draining | Claim::Held => Side::New,
         Claim::RolledBack | Claim::Refused => Side::Old,
         Claim::Stuck | Claim::Failed => {
             return Finding::unchecked(format!("the claim {claim} promises no release"));

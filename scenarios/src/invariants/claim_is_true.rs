@@ -29,7 +29,7 @@ pub(super) fn check(trace: &Trace) -> Finding {
             // What the run did meanwhile is not the subject's doing, and cannot be told from it.
             Claim::Refused if excuses.have_struck(began, position) => Finding::Held,
             Claim::Refused => touched(trace, began, position),
-            Claim::Upgraded | Claim::Held | Claim::RolledBack => {
+            Claim::Upgraded | Claim::Draining | Claim::Held | Claim::RolledBack => {
                 in_sight(trace, position, &Promise::of(trace, position, *claim), &excuses)
             }
             Claim::Stuck | Claim::Failed => Finding::Held,
@@ -338,6 +338,10 @@ mod tests {
         let leaving = Run::new().binary(10, "1.26.3").new_generation(20).signal(30, 10, "QUIT");
         let drains = leaving.clone().drains(31, 11).drains(31, 12).claims(40, Claim::Upgraded);
         assert_eq!(judge(NAME, &drains), Finding::Held);
+        let drains = leaving.clone().drains(31, 11).drains(31, 12).claims(40, Claim::Draining);
+        assert_eq!(judge(NAME, &drains), Finding::Held);
+        let idle = held().claims(40, Claim::Draining);
+        assert_eq!(why(&idle), "claims draining, but master 10 of the other release is still there");
         let one_stays = leaving.drains(31, 11).claims(40, Claim::Upgraded);
         assert_eq!(why(&one_stays), "claims upgraded, but worker 12 of the other release is still there");
     }

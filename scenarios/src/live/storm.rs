@@ -137,6 +137,7 @@ pub(crate) fn scenario(script: &Script, world: WorldKind) -> Scenario {
     let release = |version: &str, fault: Option<BinaryFault>| Release {
         version: version.to_owned(),
         workers: script.workers,
+        reuseport: false,
         fault: fault.map(|fault| shortened(fault).to_string()),
     };
     // A slow request holds every drain back for a second, so only the shortest scripts have one.

@@ -81,7 +81,7 @@ pub(super) fn broken(
     let entry = world.state.journal.as_deref().filter(|entry| entry.0 == *plan)?;
     let memory = &entry.1;
     let is_end = matches!(memory.phase, Phase::Finished(_) | Phase::Held);
-    let is_promise = matches!(claim, Claim::Upgraded | Claim::RolledBack | Claim::Held);
+    let is_promise = matches!(claim, Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Held);
     if is_promise && !is_end && !world.counts.faults.contains(&Fault::FullDisk) {
         let why = format!("{claim} is claimed, and the journal stands at {:?}", memory.phase);
         return Some(Rule::JournalKnowsTheEnd.broken(why));

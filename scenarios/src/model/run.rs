@@ -9,7 +9,7 @@ use fake_nginx::release::Version;
 use super::choice::Chooser;
 use super::client::Clients;
 use super::fault::Planned;
-use super::kernel::{Conf, Image, Setting};
+use super::kernel::{Conf, Image, SOCKETS_MAX, Setting};
 use super::operator::{self, Ended};
 use super::runbook::{self, Said};
 use super::world::{Broken, Wish, World};
@@ -56,6 +56,14 @@ pub enum Impossible {
     /// There is no such runbook, or it cannot be read.
     #[error("there is no runbook {0}")]
     Runbook(String),
+    /// More sockets than it has numbers for.
+    #[error(
+        "the model world has at most {SOCKETS_MAX} listening sockets, and {workers} workers want one each"
+    )]
+    Sockets {
+        /// How many.
+        workers: u16,
+    },
     /// Words after `oldbin` that are not understood.
     #[error("{0}")]
     Words(String),
@@ -138,9 +146,17 @@ fn setting(scenario: &Scenario, options: &Options) -> Result<Setting, Impossible
         Ok::<_, Impossible>(Image::new(version, fault, options.nginx_defects))
     };
     let images = vec![image(&scenario.old)?, image(&scenario.new)?];
-    let conf = |release: &Release| Conf { workers: release.workers, reuseport: false };
+    if let Some(release) = [&scenario.old, &scenario.new].into_iter().find(|release| !has_room(release)) {
+        return Err(Impossible::Sockets { workers: release.workers });
+    }
+    let conf = |release: &Release| Conf { workers: release.workers, reuseport: release.reuseport };
     let confs = vec![conf(&scenario.old), conf(&scenario.new)];
     Ok(Setting::new(images, confs, scenario.load.slow_ms))
+}
+
+/// Whether the model has a socket for each worker that wants one.
+const fn has_room(release: &Release) -> bool {
+    !release.reuseport || release.workers <= SOCKETS_MAX
 }
 
 struct Play<'w, 'c, 's> {
@@ -154,7 +170,7 @@ struct Play<'w, 'c, 's> {
 
 impl Play<'_, '_, '_> {
     fn act_all(&mut self, subjects: &[Ready]) -> Result<(), Broken> {
-        if self.scenario.new.workers != self.scenario.old.workers {
+        if self.scenario.is_reconfigured() {
             self.world.state.kernel.write_conf(1);
         }
         self.world.state.clients = Clients::under_load(&self.scenario.load, self.world.now_ms() * 1_000);

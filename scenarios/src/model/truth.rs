@@ -54,7 +54,7 @@ pub(super) fn lie(world: &World<'_>, promise: &Promise, claim: Claim) -> Option<
     let since = kernel.generation_of(old_master).unwrap_or(1);
     let orphan =
         kernel.living().find(|process| process.actor.generation >= since && is_orphan(world, process));
-    if let (Claim::Upgraded | Claim::RolledBack, Some(orphan)) = (claim, orphan) {
+    if let (Claim::Upgraded | Claim::Draining | Claim::RolledBack, Some(orphan)) = (claim, orphan) {
         return Some(format!("{} has no master", orphan.actor));
     }
     let oldbin = Some(Content::Pid(old_master));
@@ -66,8 +66,12 @@ pub(super) fn lie(world: &World<'_>, promise: &Promise, claim: Claim) -> Option<
         return Some("the oldbin file names a master that has gone".into());
     }
     match (claim, masters.as_slice()) {
-        (Claim::Upgraded | Claim::RolledBack | Claim::Held, []) => Some("no master runs".into()),
-        (Claim::Upgraded, [one]) => serves_alone(world, one, new, workers_promised),
+        (Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Held, []) => {
+            Some("no master runs".into())
+        }
+        (Claim::Upgraded | Claim::Draining, [one]) | (Claim::Draining, [_, one]) => {
+            serves_alone(world, one, new, workers_promised)
+        }
         (Claim::RolledBack, [one]) if is_way_back => serves_alone(world, one, new, workers_promised),
         (Claim::RolledBack, [one]) => serves_alone(world, one, old, workers_promised),
         (Claim::Held, [_]) if world.was_struck(old_master) => None,
@@ -81,7 +85,7 @@ pub(super) fn lie(world: &World<'_>, promise: &Promise, claim: Claim) -> Option<
             (serving.at_most() < workers_promised)
                 .then(|| format!("{} of {workers_promised} new workers accept", serving.accepting))
         }
-        (Claim::Upgraded | Claim::RolledBack | Claim::Held, many) => {
+        (Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Held, many) => {
             Some(format!("{} masters run", many.len()))
         }
         (Claim::Refused | Claim::Stuck | Claim::Failed, _) => None,

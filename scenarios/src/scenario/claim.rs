@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Claim {
     /// The new binary serves alone.
     Upgraded,
+    /// The new binary serves alone; the old master was told to quit and ends with its last connection.
+    Draining,
     /// The new binary serves, the old master is kept in reserve without workers.
     Held,
     /// The old binary serves alone, as before, and is the file at the binary's path.
@@ -25,14 +27,22 @@ pub enum Claim {
 
 impl Claim {
     /// Every claim, in the order of their definition.
-    pub const ALL: [Self; 6] =
-        [Self::Upgraded, Self::Held, Self::RolledBack, Self::Refused, Self::Stuck, Self::Failed];
+    pub const ALL: [Self; 7] = [
+        Self::Upgraded,
+        Self::Draining,
+        Self::Held,
+        Self::RolledBack,
+        Self::Refused,
+        Self::Stuck,
+        Self::Failed,
+    ];
 
     /// Its name in files and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Upgraded => "upgraded",
+            Self::Draining => "draining",
             Self::Held => "held",
             Self::RolledBack => "rolled-back",
             Self::Refused => "refused",

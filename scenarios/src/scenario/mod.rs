@@ -63,6 +63,12 @@ impl Scenario {
         !self.faults.is_empty() || self.told_moments().next().is_some()
     }
 
+    /// True if the configuration that the new binary reads is another one.
+    #[must_use]
+    pub fn is_reconfigured(&self) -> bool {
+        (self.old.workers, self.old.reuseport) != (self.new.workers, self.new.reuseport)
+    }
+
     /// The moments that it asks for and that only the processes themselves can tell.
     pub fn told_moments(&self) -> impl Iterator<Item = &String> {
         self.expect.sometimes.iter().filter(|name| moment(name).is_some())
@@ -76,6 +82,8 @@ pub struct Release {
     pub version: String,
     /// `worker_processes` of its configuration.
     pub workers: u16,
+    /// `reuseport`: each worker has a socket of its own.
+    pub reuseport: bool,
     /// What is wrong with it, in the words of `fake_nginx::fault`: `exits-at-start status=1`.
     pub fault: Option<String>,
 }

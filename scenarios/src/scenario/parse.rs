@@ -109,6 +109,7 @@ fn release(node: &mut Node<'_>) -> Option<Release> {
     let example = format!("{} \"1.22.1\" workers=2", node.name());
     let version = node.argument::<Words>("a version", &example).map(|words| words.0);
     let workers = node.optional::<Number<u16>>("workers").map_or(1, |workers| workers.0);
+    let reuseport = node.optional::<bool>("reuseport").unwrap_or_default();
     let mut faults = Once::new("fault");
     for mut child in node.children() {
         match child.name() {
@@ -131,7 +132,7 @@ fn release(node: &mut Node<'_>) -> Option<Release> {
         let message = format!("{workers} workers are not between 1 and {WORKERS_MAX}");
         node.mistakes().add(node.property_span("workers"), message, "here", None);
     }
-    Some(Release { version: version?, workers, fault: faults.optional() })
+    Some(Release { version: version?, workers, reuseport, fault: faults.optional() })
 }
 
 fn is_number(text: &str) -> bool {
@@ -252,7 +253,7 @@ mod tests {
     const WHOLE: &str = r#"scenario "x" schema=1 {
     why "Öfter als man denkt."
     source "a mailing list"
-    old "1.22.1" workers=2
+    old "1.22.1" workers=2 reuseport=#true
     new "1.26.3" { fault "loads-then-fails" status=3 seconds=1; }
     act "orchestrator" "upgrade" "--soak" "200ms" claims="upgraded"
     act "runbook" "manual-rollback" claims="rolled-back"
@@ -303,10 +304,11 @@ mod tests {
                     only: vec![WorldKind::Fake, WorldKind::Real],
                     because: "the model has no script".into(),
                 }),
-                old: Release { version: "1.22.1".into(), workers: 2, fault: None },
+                old: Release { version: "1.22.1".into(), workers: 2, reuseport: true, fault: None },
                 new: Release {
                     version: "1.26.3".into(),
                     workers: 1,
+                    reuseport: false,
                     fault: Some("loads-then-fails seconds=1 status=3".into()),
                 },
                 faults: Vec::new(),
@@ -383,7 +385,7 @@ mod tests {
         Error: 
           × `fault` needs the property `seconds`
            ╭─[x.kdl:5:20]
-         4 │     old "1.22.1" workers=2
+         4 │     old "1.22.1" workers=2 reuseport=#true
          5 │     new "1.26.3" { fault "loads-then-fails" status=3 second=1; }
            ·                    ──┬──
            ·                      ╰── here
@@ -394,7 +396,7 @@ mod tests {
         Error: 
           × `fault` has no property `second`
            ╭─[x.kdl:5:54]
-         4 │     old "1.22.1" workers=2
+         4 │     old "1.22.1" workers=2 reuseport=#true
          5 │     new "1.26.3" { fault "loads-then-fails" status=3 second=1; }
            ·                                                      ────┬───
            ·                                                          ╰── unknown property

@@ -22,7 +22,8 @@ impl Place {
 
 /// A scenario with one runbook of these actions, which claims an upgrade.
 pub(crate) fn scenario(load: Load) -> Scenario {
-    let release = |version: &str| Release { version: version.into(), workers: 2, fault: None };
+    let release =
+        |version: &str| Release { version: version.into(), workers: 2, reuseport: false, fault: None };
     Scenario {
         name: "test".into(),
         why: String::new(),

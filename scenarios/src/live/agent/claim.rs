@@ -57,7 +57,7 @@ pub(super) fn of_oldbin(child: &Child) -> Said {
 /// The exit codes that may stand beside a claim: a wanted rollback is a success.
 fn codes_of(claim: Claim) -> &'static [i32] {
     match claim {
-        Claim::Upgraded | Claim::Held => &[0],
+        Claim::Upgraded | Claim::Draining | Claim::Held => &[0],
         Claim::RolledBack => &[0, 4],
         Claim::Refused => &[3],
         Claim::Stuck => &[5],
@@ -84,6 +84,7 @@ mod tests {
     fn a_claim_is_what_was_printed_if_the_exit_code_agrees() {
         assert_eq!(of_oldbin(&child("{\"outcome\":\"upgraded\",\"x\":1}\n", 0)).claim, Claim::Upgraded);
         assert_eq!(of_oldbin(&child("{\n \"outcome\": \"rolled-back\"\n}\n", 4)).claim, Claim::RolledBack);
+        assert_eq!(of_oldbin(&child("{\"outcome\":\"draining\"}\n", 0)).claim, Claim::Draining);
         let lie = of_oldbin(&child("{\"outcome\":\"upgraded\"}\n", 5));
         assert_eq!(lie.claim, Claim::Failed);
         assert!(lie.said.contains("printed upgraded"), "{}", lie.said);

@@ -13,7 +13,7 @@ use std::path::Path;
 use rustix::process::geteuid;
 
 use super::super::order::Paths;
-use crate::scenario::WorldKind;
+use crate::scenario::{Release, WorldKind};
 
 /// The longest head of nginx's answers here, counted into what the rate limits.
 const HEAD_BYTES: u64 = 180;
@@ -36,7 +36,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// The text of nginx.conf for a story or a random script.
-pub(super) fn text(world: WorldKind, paths: &Paths, workers: u16, port: u16, slow_ms: u64) -> String {
+pub(super) fn text(world: WorldKind, paths: &Paths, release: &Release, port: u16, slow_ms: u64) -> String {
     let slow = Slow::of(world, slow_ms);
     let place = format!(
         "location /slow {{ limit_rate {}; sendfile_max_chunk {CHUNK_BYTES}; return 200 \"$pid $nginx_version\\n{}\"; }}",
@@ -45,10 +45,13 @@ pub(super) fn text(world: WorldKind, paths: &Paths, workers: u16, port: u16, slo
     );
     let parts = Parts {
         main: Vec::new(),
-        workers,
+        workers: release.workers,
         pid: &paths.pid,
         http: vec!["keepalive_requests 1000000;".into()],
-        server: vec![format!("listen 127.0.0.1:{port};"), place],
+        server: vec![
+            format!("listen 127.0.0.1:{port}{};", if release.reuseport { " reuseport" } else { "" }),
+            place,
+        ],
     };
     parts.text(paths)
 }

@@ -18,7 +18,7 @@ use super::observer::Observer;
 use super::quiescence::Load;
 use super::world::World;
 use super::{claim, config, subject};
-use crate::scenario::Claim;
+use crate::scenario::{Claim, Release};
 use crate::trace::{Exit, Header, Role, SCHEMA, Trace, What};
 
 /// The port in a network namespace of the run's own.
@@ -75,10 +75,10 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     fn play(&mut self) -> Result<(), Stop> {
         let scenario = &self.order.scenario;
-        self.configure(scenario.old.workers)?;
+        self.configure(&scenario.old)?;
         self.start_nginx()?;
-        if scenario.new.workers != scenario.old.workers {
-            self.configure(scenario.new.workers)?;
+        if scenario.is_reconfigured() {
+            self.configure(&scenario.new)?;
         }
         self.start_load()?;
         self.world.wait_until_quiescent(Load::Runs)?;
@@ -99,10 +99,10 @@ impl Run<'_> {
         self.world.wait_until_quiescent(Load::Stopped)
     }
 
-    /// Writes the configuration.
-    fn configure(&self, workers: u16) -> Result<(), Stop> {
+    /// Writes the configuration of that release.
+    fn configure(&self, release: &Release) -> Result<(), Stop> {
         let slow_ms = self.order.scenario.load.slow_ms;
-        let text = config::text(self.order.world, &self.world.paths, workers, self.port, slow_ms);
+        let text = config::text(self.order.world, &self.world.paths, release, self.port, slow_ms);
         fs::write(&self.world.paths.conf, text).map_err(Stop::broken("write the configuration"))
     }
 

@@ -326,7 +326,7 @@ impl<'c> Walker<'c> {
         let wrong = match claim {
             // A runbook that has failed, or holds, leaves the rest to a person.
             Claim::Failed | Claim::Held => self.script.judge_service(&self.world),
-            Claim::Upgraded | Claim::RolledBack | Claim::Refused | Claim::Stuck => {
+            Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Refused | Claim::Stuck => {
                 self.script.judge_end(&self.world)
             }
         };

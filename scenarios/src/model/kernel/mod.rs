@@ -63,7 +63,7 @@ pub use file::{Content, Files, Inode, Path};
 pub use process::{Doing, Proc, Shown};
 pub use puppets::{Puppets, Woken};
 pub use seen::{Ending, Seen};
-pub use setting::{ADDRESS, Conf, Image, Setting, Slow};
+pub use setting::{ADDRESS, Conf, Image, SOCKETS_MAX, Setting, Slow};
 pub use signal::Signals;
 pub use socket::Socket;
 

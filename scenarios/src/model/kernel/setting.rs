@@ -14,7 +14,7 @@ pub const ADDRESS: AddressId = AddressId(0);
 /// The first descriptor that a listening socket gets.
 const FIRST_FD: u16 = 6;
 /// How many of them a world can have.
-const SOCKETS_MAX: u16 = 5;
+pub const SOCKETS_MAX: u16 = 5;
 /// `client_header_timeout`, nginx's default.
 const CLIENT_HEADER_TIMEOUT_MS: u32 = 60_000;
 /// `backlog`, nginx's default.

@@ -284,7 +284,8 @@ fn said(outcome: Outcome, wanted: Outcome, memory: &Memory, is_way_back: bool) -
     };
     let code = ExitCode::of(outcome, wanted) as i32;
     let (claim, code, words) = match (outcome, is_way_back) {
-        (Outcome::Upgraded | Outcome::Draining, false) => (Claim::Upgraded, code, words),
+        (Outcome::Upgraded, false) => (Claim::Upgraded, code, words),
+        (Outcome::Draining, false) => (Claim::Draining, code, words),
         (Outcome::Upgraded | Outcome::Draining, true) => (Claim::RolledBack, code, words),
         (Outcome::Held, _) => (Claim::Held, code, words),
         (Outcome::RolledBack, false) => (Claim::RolledBack, code, words),
