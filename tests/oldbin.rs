@@ -44,6 +44,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_killed_oldbin_is_recovered", killed_and_recovered),
     ("a_broken_configuration_is_refused_with_nginx_s_own_words", broken_configuration),
     ("a_text_file_is_refused", text_file),
+    ("a_binary_that_needs_the_environment_of_a_shell_is_refused", needs_a_shell),
+    ("a_binary_that_does_not_take_the_old_arguments_is_refused", other_arguments),
     ("a_hostile_pid_file_is_refused", hostile_pid_files),
     ("a_dead_nginx_is_refused", no_nginx),
     ("a_relative_program_without_a_folder_is_refused", relative_program),
@@ -251,6 +253,37 @@ fn broken_configuration() {
     let said = upgrade(&site, &new_binary(), &[]);
     site.was_refused(&said, OLD);
     assert!(said.text("reason").contains("unknown directive \"bogus_directive\""), "{said:?}");
+}
+
+/// A binary that rejects the configuration, with these words, unless that is true.
+fn picky(site: &Site, condition: &str, words: &str) -> PathBuf {
+    let real = new_binary();
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = -v ] || {condition} || {{ echo '{words}' >&2; exit 1; }}\nexec {} \"$@\"\n",
+        real.display()
+    );
+    site.executable("picky", &text)
+}
+
+/// Red when the test of the configuration gets the environment of whoever upgrades, which USR2 does not give.
+///
+/// shows: F36
+fn needs_a_shell() {
+    let site = Site::start(OLD);
+    let said = upgrade(&site, &picky(&site, &format!("[ -n \"${TEST}\" ]"), "no library path"), &[]);
+    site.was_refused(&said, OLD);
+    assert!(said.text("reason").contains("no library path"), "{said:?}");
+}
+
+/// Red when the test of the configuration is made with other arguments than the old master's.
+///
+/// shows: F37
+fn other_arguments() {
+    let site = Site::start(OLD);
+    let has_no_prefix = "case \" $* \" in *\" -p \"*) false;; esac";
+    let said = upgrade(&site, &picky(&site, has_no_prefix, "invalid option: -p"), &[]);
+    site.was_refused(&said, OLD);
+    assert!(said.text("reason").contains("invalid option: -p"), "{said:?}");
 }
 
 /// shows: F38

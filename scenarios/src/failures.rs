@@ -212,6 +212,12 @@ pub const SHOWN: &[Failure] = &[
         ROLLED_BACK,
     ),
     fails("F35", "nginx was started by a relative name, and USR2 does not find it.", REFUSED),
+    fails(
+        "F36",
+        "USR2 gives the new binary next to no environment: what it finds in a shell is gone.",
+        REFUSED,
+    ),
+    fails("F37", "The new binary does not take the arguments that the old one was started with.", REFUSED),
     fails("F38", "The new file cannot be executed.", REFUSED),
     fails("F39", "A module has taken USR2 for itself, and the master never hears of it.", ROLLED_BACK),
     fails(
