@@ -226,6 +226,11 @@ pub const SHOWN: &[Failure] = &[
         EITHER_WAY,
     ),
     fails(
+        "F42",
+        "The new configuration drops an address: the old master holds it while its workers drain, and clients hang instead of being refused.",
+        ROLLED_BACK,
+    ),
+    fails(
         "F44",
         "Old workers that serve long connections stay for hours, and their memory with them.",
         &[End::Draining],

@@ -1,6 +1,7 @@
 //! From WINCH to the end of the watch: what the new binary is asked, what it is forgiven, and who is left to drain.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -18,6 +19,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_worker_that_crashes_spends_the_error_budget", crashing_worker),
     ("a_worker_that_crashes_is_forgiven_within_the_error_budget", forgiven_worker),
     ("workers_that_want_to_accept_and_do_not_are_found_by_a_knock", hanging_workers),
+    ("an_address_that_the_new_configuration_drops_is_a_way_back", dropped_address),
     ("an_old_master_is_left_to_its_last_connection_and_waited_for_by_the_next_upgrade", left_and_waited_for),
     ("an_old_master_that_was_left_is_ended_by_recover", left_and_cut),
     ("a_new_master_that_dies_in_the_watch_is_told", death_in_the_watch),
@@ -127,6 +129,30 @@ fn hanging_workers() {
     );
     let said = upgrade(&site, &["--soak", "0", "--drain-within", "0.1", "--check", &stop]);
     rolled_back(&site, &said, "no worker takes a connection from 127.0.0.1:");
+}
+
+/// Red when the audit of the old listening sockets is skipped: the old master would hold the address while its workers
+/// drain, and whoever connects to it would hang.
+///
+/// shows: F42
+fn dropped_address() {
+    let site = Site::start_behind(OLD, |site| {
+        let one = fs::read_to_string(site.path("nginx.conf")).unwrap();
+        let listen = format!("listen {};", site.address());
+        let two = one.replace(&listen, &format!("{listen} listen {};", other(&site.address())));
+        fs::write(site.path("one.conf"), one).unwrap();
+        fs::write(site.path("nginx.conf"), two).unwrap();
+    });
+    assert!(TcpStream::connect(other(&site.address())).is_ok(), "nobody listens there");
+    fs::rename(site.path("one.conf"), site.path("nginx.conf")).unwrap();
+    let said = upgrade(&site, &["--soak", "0", "--ready-within", "300ms"]);
+    rolled_back(&site, &said, "listening socket");
+    assert!(TcpStream::connect(other(&site.address())).is_ok(), "the old workers have gone");
+}
+
+/// The same port of another address.
+fn other(address: &str) -> String {
+    address.replace("127.0.0.1:", "127.0.0.2:")
 }
 
 /// A request that is half sent: a worker that drains waits for the other half.
