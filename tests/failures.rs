@@ -144,7 +144,7 @@ fn page() -> String {
             canaries.join("; ")
         );
     }
-    page.push_str("\n## Not shown\n\n| | what goes wrong | why nothing shows it |\n|---|---|---|\n");
+    page.push_str("\n## Not shown\n\nNumbers that stand in neither table need systemd, QUIC or a kernel's help, or are no failure of an upgrade.\n\n| | what goes wrong | why nothing shows it |\n|---|---|---|\n");
     for failure in NOT_SHOWN {
         let _ = writeln!(page, "| {} | {} | {} |", failure.number, failure.sentence, failure.why);
     }

@@ -269,6 +269,11 @@ pub const NOT_SHOWN: &[NotShown] = &[
     ),
     not("F51", "Caches, limits and sessions start cold.", "the fake has no shared memory"),
     not(
+        "F56",
+        "USR2 right after the start is ignored, because the process that has started nginx still lives.",
+        "a story begins when nginx has started; a USR2 without effect is F39",
+    ),
+    not(
         "F58",
         "A release before 1.13.8 ignores USR2 where whoever reaps orphans is not process 1.",
         "the oldest release here is 1.18.0",
