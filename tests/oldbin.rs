@@ -8,6 +8,8 @@
 #[path = "oldbin/chain.rs"]
 mod chain;
 mod common;
+#[path = "oldbin/compiled.rs"]
+mod compiled;
 #[path = "oldbin/crash_points.rs"]
 mod crash_points;
 #[path = "oldbin/handoff.rs"]
@@ -21,6 +23,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::LazyLock;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::Signal;
@@ -76,18 +79,43 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for (name, _) in all() {
         let folder = fakes.path().to_owned();
-        trials.push(Trial::test(format!("{name} on fake"), move || run(name, &folder)));
+        let trial = Trial::test(format!("{name} on fake"), move || run(name, &folder));
+        trials.push(if why_not_alone(name).is_some() { trial.with_ignored_flag(true) } else { trial });
         let folder = real.clone();
         let trial = Trial::test(format!("{name} on real"), move || match &folder {
             Ok(folder) => run(name, folder),
             Err(why) => Err(why.into()),
         });
-        trials.push(match &real {
-            Ok(_) => trial,
-            Err(why) => trial.with_kind(why.clone()).with_ignored_flag(true),
+        trials.push(match real.as_ref().err().map(String::as_str).or_else(|| why_not_alone(name)) {
+            None => trial,
+            Some(why) => trial.with_kind(why).with_ignored_flag(true),
         });
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Tests that need a machine of their own: its pids and its mounts.
+fn alone() -> impl Iterator<Item = &'static (&'static str, fn())> {
+    compiled::TESTS.iter()
+}
+
+/// Why a test that needs a machine of its own cannot have one.
+fn why_not_alone(name: &str) -> Option<&'static str> {
+    let is_meant = alone().any(|(known, _)| *known == name);
+    let why = "needs pids and mounts of its own, which only root may have";
+    (is_meant && !*MAY_BE_ALONE).then_some(why)
+}
+
+static MAY_BE_ALONE: LazyLock<bool> = LazyLock::new(|| {
+    let tried = machine(Path::new("true")).stderr(Stdio::null()).status();
+    rustix::process::geteuid().is_root() && tried.is_ok_and(|status| status.success())
+});
+
+/// Runs a program as the first process of a machine of its own.
+fn machine(program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]).arg(program);
+    command
 }
 
 /// A folder of fakes that looks like a folder of real releases.
@@ -110,13 +138,16 @@ fn stamp_fakes() -> tempfile::TempDir {
 }
 
 fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    TESTS.iter().chain(swap::TESTS).chain(handoff::TESTS).chain(chain::TESTS).chain(crash_points::TESTS)
+    let shared = TESTS.iter().chain(swap::TESTS).chain(handoff::TESTS).chain(chain::TESTS);
+    shared.chain(crash_points::TESTS).chain(alone())
 }
 
 /// Runs one test in a process of its own.
 fn run(name: &str, releases: &Path) -> Result<(), Failed> {
     let me = std::env::current_exe()?;
-    let ran = Command::new(me).env(TEST, name).env(RELEASES, releases).output()?;
+    let is_alone = alone().any(|(known, _)| *known == name);
+    let mut command = if is_alone { machine(&me) } else { Command::new(me) };
+    let ran = command.env(TEST, name).env(RELEASES, releases).output()?;
     let told = String::from_utf8_lossy(&ran.stdout);
     let is_count = |line: &&str| line.starts_with("points: ") || line.starts_with("chain: ");
     #[expect(clippy::print_stdout, reason = "how many points, or upgrades, there were is told")]

@@ -4,9 +4,11 @@
 //! has to be put together again; what is found so is only believed if the pid file at the end of the way
 //! names that very master.
 
+use std::cell::LazyCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::compiled::Compiled;
 use crate::host::linux::{all, command_line, in_real_folder, look, oldbin_path, read_pid_file, stat, title};
 use crate::machine::{PidFile, Process, Title};
 use crate::refusal::Refusal;
@@ -107,7 +109,7 @@ pub fn find(pid_file: Option<&Path>) -> Result<(Running, PathBuf), Refusal> {
     let Some(master) = masters.pop() else { return Err(Refusal::NoNginx) };
     let pid = master.identity.pid;
     let running = running(master);
-    let Some(path) = configured_pid_file(&running) else {
+    let Some(path) = pid_file_of(&running) else {
         let why = "its configuration could not be followed".to_owned();
         return Err(Refusal::NoPidFile { master: pid, why });
     };
@@ -159,26 +161,71 @@ pub fn running(master: Process) -> Running {
     Running { start: Start::from_title(&command_line(pid)), cwd, master }
 }
 
-/// The pid file of the master's configuration as far as it can be told without running anything: `-g`, then
-/// the main file. `None`: no `pid` line there, or no `-c` or `-p` that says where the file is.
-pub(crate) fn configured_pid_file(running: &Running) -> Option<PathBuf> {
-    let start = &running.start;
-    let prefix = start.value("-p").map(|prefix| running.cwd.join(prefix));
-    let base = prefix.clone().unwrap_or_default();
-    let main = base.join(start.value("-c")?);
-    let text = start.value("-g").unwrap_or_default().to_owned() + "\n" + &fs::read_to_string(&main).ok()?;
-    let pid = directive(&text, "pid")?;
-    let path = base.join(pid);
-    path.is_absolute().then(|| in_real_folder(&path).ok())?
+/// The pid file of a master: as its configuration says, or else as it is compiled in.
+pub(crate) fn pid_file_of(running: &Running) -> Option<PathBuf> {
+    let (configured, compiled) = pid_files(running)?;
+    configured.or(compiled)
 }
 
-/// The file that the master writes its errors to: as `dump` says (`-g`, then the configuration), else `-e`. `None`: it is
-/// no file, or its default, which only the binary knows.
-pub(crate) fn error_log(running: &Running, dump: &str) -> Option<PathBuf> {
-    let prefix = running.cwd.join(running.start.value("-p").unwrap_or_default());
-    let named = directive(dump, "error_log").or_else(|| running.start.value("-e").map(str::to_owned))?;
+/// The pid file that the master's configuration names, where that is sure: what it includes is not read, and may name
+/// another.
+fn configured_pid_file(running: &Running) -> Option<PathBuf> {
+    pid_files(running)?.0
+}
+
+/// The pid file of the configuration, as far as it can be told without running it (`-g`, then the main file), and the one
+/// that holds where it names none. Where the words of the start do not say which configuration that is, or what its
+/// paths hang on, the running binary is asked.
+fn pid_files(running: &Running) -> Option<(Option<PathBuf>, Option<PathBuf>)> {
+    let asked = LazyCell::new(|| Compiled::of_running(running.master.identity.pid));
+    let compiled = || asked.as_ref();
+    let main = configuration(running, compiled)?;
+    let more = running.start.value("-g").unwrap_or_default().to_owned() + "\n";
+    let text = more + &fs::read_to_string(main).ok()?;
+    let real = |path: &Path| in_real_folder(&whole(running, path, compiled)?).ok();
+    if let Some(pid) = directive(&text, "pid") {
+        return Some((real(Path::new(&pid)), None));
+    }
+    let default = compiled().and_then(|compiled| real(&compiled.pid));
+    let is_sure = directive(&text, "include").is_none();
+    Some((default.clone().filter(|_| is_sure), default))
+}
+
+/// The main file of the configuration that a binary with these paths reads, started as this master was.
+pub(crate) fn configuration<'a>(
+    running: &Running,
+    compiled: impl Fn() -> Option<&'a Compiled>,
+) -> Option<PathBuf> {
+    let main =
+        running.start.value("-c").map_or_else(|| Some(compiled()?.conf.clone()), |main| Some(main.into()));
+    whole(running, &main?, compiled)
+}
+
+/// A path of the configuration as such a binary takes it: a relative one hangs on `-p`, or on what it was built with.
+pub(crate) fn whole<'a>(
+    running: &Running,
+    path: &Path,
+    compiled: impl Fn() -> Option<&'a Compiled>,
+) -> Option<PathBuf> {
+    if path.is_absolute() {
+        return Some(path.to_owned());
+    }
+    let given = running.start.value("-p").map(PathBuf::from);
+    let prefix = given.or_else(|| Some(compiled()?.prefix.clone()))?;
+    Some(running.cwd.join(prefix).join(path))
+}
+
+/// The file that such a binary writes its errors to: as `dump` says (`-g`, then the configuration), else `-e`, else as it
+/// was built. `None`: it is no file, or nobody knows.
+pub(crate) fn error_log<'a>(
+    running: &Running,
+    dump: &str,
+    compiled: impl Fn() -> Option<&'a Compiled>,
+) -> Option<PathBuf> {
+    let named = directive(dump, "error_log").or_else(|| running.start.value("-e").map(str::to_owned));
+    let Some(named) = named else { return whole(running, compiled()?.error_log.as_deref()?, compiled) };
     let is_file = named != "stderr" && !["syslog:", "memory:"].iter().any(|kind| named.starts_with(kind));
-    is_file.then(|| prefix.join(named))
+    is_file.then(|| whole(running, Path::new(&named), compiled))?
 }
 
 /// The first value of a directive at the top level of a configuration.

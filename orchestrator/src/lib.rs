@@ -12,6 +12,7 @@ compile_error!("oldbin needs pidfds, /proc and inotify: it runs on Linux only");
 
 mod ask;
 pub mod cli;
+mod compiled;
 pub mod discover;
 pub mod driver;
 mod exit_code;

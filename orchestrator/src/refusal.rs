@@ -64,6 +64,14 @@ pub enum Refusal {
         /// What was given.
         given: PathBuf,
     },
+    /// Where the command line names no configuration, each binary has its own.
+    #[error("the running nginx reads {}, and the new binary would read {}", old.display(), new.display())]
+    OtherConfiguration {
+        /// What the running binary was built with.
+        old: PathBuf,
+        /// What the new one was.
+        new: PathBuf,
+    },
     /// Two masters run already.
     #[error("an upgrade is already under way: {what}")]
     UpgradeInFlight {
@@ -179,6 +187,9 @@ impl Refusal {
             Self::StalePidFile { .. } => "Start nginx, or write the running master's pid to the file.",
             Self::Stranger { .. } => "Correct the pid file, or pass the right one with --pid-file.",
             Self::OtherPidFile { .. } => "Pass the configured path, or reload nginx with its old `pid` line.",
+            Self::OtherConfiguration { .. } => {
+                "Build it with the same --prefix and --conf-path, or restart nginx with -c and -p, then upgrade."
+            }
             Self::UpgradeInFlight { .. } => {
                 "Run `oldbin recover` to finish it or `oldbin rollback` to undo it, whoever began it; or wait until the old master is gone."
             }

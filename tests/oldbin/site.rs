@@ -82,6 +82,23 @@ impl Site {
         site.begin(command)
     }
 
+    /// Starts a release that somebody has prepared everything for, by its path and no other word.
+    pub(crate) fn start_bare(version: &str, prepare: impl Fn(&Self)) -> Self {
+        let site = Self::lay_out(version);
+        prepare(&site);
+        let command = Command::new(site.path("sbin/nginx"));
+        site.begin(command)
+    }
+
+    /// Starts a release with more words.
+    pub(crate) fn start_with(version: &str, words: &[&str], prepare: impl Fn(&Self)) -> Self {
+        let site = Self::lay_out(version);
+        prepare(&site);
+        let mut command = site.nginx();
+        command.args(words);
+        site.begin(command)
+    }
+
     fn begin(self, mut command: Command) -> Self {
         assert!(command.output().unwrap().status.success());
         self.look("start", || self.has_workers());
@@ -200,6 +217,13 @@ impl Site {
     pub(crate) fn start_oldbin(&self, arguments: &[&str]) -> Running {
         let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
         Running(self.command(&arguments).spawn().unwrap())
+    }
+
+    /// Starts an `oldbin` that is not told which nginx is meant.
+    pub(crate) fn oldbin_that_finds(&self, arguments: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_oldbin"));
+        command.args(arguments).arg("--json").arg("--state-dir").arg(self.path("state"));
+        Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Until the journal says so.

@@ -101,14 +101,14 @@ fn orphans() -> Vec<u32> {
 impl Nginx {
     fn of(oldest: Process, entries: &[Entry]) -> Self {
         let oldest = discover::running(oldest);
-        let pid_file = discover::configured_pid_file(&oldest).or_else(|| {
+        let pid_file = discover::pid_file_of(&oldest).or_else(|| {
             let names = |entry: &&Entry| entry.plan.old.pid == oldest.master.identity.pid;
             entries.iter().find(names).map(|entry| entry.plan.pid_file.clone())
         });
         let mut generations = Vec::new();
         let mut next = vec![oldest.master.identity.pid];
         while let Some(pid) = next.pop() {
-            generations.push(Generation::of(pid, generations.len() + 1, pid_file.as_deref(), &oldest.cwd));
+            generations.push(Generation::of(pid, generations.len() + 1, pid_file.as_deref()));
             next.extend(children(pid).into_iter().filter(|&child| title(child) == Title::Master));
         }
         let listeners = listeners(&generations);
@@ -117,7 +117,7 @@ impl Nginx {
 }
 
 impl Generation {
-    fn of(master: u32, generation: usize, pid_file: Option<&Path>, cwd: &Path) -> Self {
+    fn of(master: u32, generation: usize, pid_file: Option<&Path>) -> Self {
         let children: Vec<_> = children(master).into_iter().filter_map(look).collect();
         let of = |wanted: Title| {
             let those = children.iter().filter(|child| child.title == wanted);
@@ -129,7 +129,7 @@ impl Generation {
         Self {
             generation,
             master,
-            version: preflight::version(&exe, cwd).ok(),
+            version: preflight::running_version(master).ok(),
             exe: std::fs::read_link(&exe).ok(),
             named_by: files.into_iter().find(names_it),
             workers: of(Title::Worker),

@@ -148,11 +148,13 @@ impl Found {
             Self::Two { new, .. } => PathBuf::from(format!("/proc/{}/exe", new.identity.pid)),
             Self::NewAlone { .. } | Self::OldAlone { .. } => binary.clone(),
         };
-        let version = |path: &Path| {
-            run::version(path, &serving.cwd).map_err(|why| Refusal::BadBinary { path: path.to_owned(), why })
+        let bad = |why| Refusal::BadBinary { path: new_file.clone(), why };
+        let old_version = run::running_version(old.pid).map_err(bad)?;
+        let new_version = match self {
+            Self::Two { new, .. } => run::running_version(new.identity.pid),
+            Self::NewAlone { .. } | Self::OldAlone { .. } => run::version(&new_file, &serving.cwd),
         };
-        let old_version = version(Path::new(&format!("/proc/{}/exe", old.pid)))?;
-        let new_version = version(&new_file)?;
+        let new_version = new_version.map_err(bad)?;
         // A configuration that the new binary cannot read leaves the way back.
         let promised = run::test(&new_file, serving).ok().and_then(|dump| promised_workers(&dump));
         let workers = count_workers(old.pid).max(promised.unwrap_or(1));

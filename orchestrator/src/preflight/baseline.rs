@@ -1,6 +1,7 @@
 //! What the running binary does, to compare the new one with: whoever fails already would tell nothing of it.
 
 use super::workers;
+use crate::compiled::Compiled;
 use crate::discover::{Running, error_log};
 use crate::host::linux::{Target, check, dropped, is_good, mark, taken};
 use crate::machine::{Baseline, Options};
@@ -10,9 +11,9 @@ use crate::refusal::Refusal;
 const PROBES: usize = 3;
 
 /// Asks the running nginx everything that the new one will be asked.
-pub(super) fn baseline(
+pub(super) fn baseline<'a>(
     running: &Running,
-    dump: &str,
+    (dump, compiled): (&str, impl Fn() -> Option<&'a Compiled>),
     listeners: &[u64],
     options: &Options,
     may_knock: bool,
@@ -25,7 +26,7 @@ pub(super) fn baseline(
     Ok(Baseline {
         probes_us,
         knocked: if may_knock { taken(master, listeners, &workers(master)) } else { Vec::new() },
-        log: error_log(running, dump).and_then(|path| mark(&path)),
+        log: error_log(running, dump, compiled).and_then(|path| mark(&path)),
         dropped: dropped(listeners),
     })
 }

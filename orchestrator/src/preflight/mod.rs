@@ -3,9 +3,11 @@
 //! Preflight looks, runs the new binary with `-v` and `-T`, and lays two hidden links beside the binary; it
 //! sends no signal. What it leaves is a [`Plan`].
 
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 
-use crate::discover::{Running, directive};
+use crate::compiled::Compiled;
+use crate::discover::{Running, configuration, directive, whole};
 use crate::host::linux::{
     children, file_at, in_real_folder, listeners, look, oldbin_path, read_pid_file, stat, title,
 };
@@ -24,7 +26,7 @@ mod swap;
 pub use adopt::{Adopted, adopt};
 pub use predecessor::{Predecessor, predecessor};
 pub use program::program;
-pub(crate) use run::version;
+pub(crate) use run::running_version;
 pub use stage::{sweep, unstage};
 pub use swap::Swap;
 
@@ -70,7 +72,7 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
     permitted(master.pid)?;
     let oldbin_before = not_in_flight(running, pid_file)?;
     let binary = program(running, request.binary.as_deref())?;
-    let old_version = run::version(Path::new(&format!("/proc/{}/exe", master.pid)), &running.cwd)
+    let old_version = run::running_version(master.pid)
         .map_err(|why| Refusal::BadBinary { path: binary.clone(), why: format!("the running one: {why}") })?;
     let new_version = new_binary(&request.new, &running.cwd)?;
     if file_at(&request.new) == file_at(&binary) && file_at(&binary) == master.exe {
@@ -79,10 +81,12 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
     }
     let dump = run::test(&request.new, running)?;
     upgradable(running, &dump)?;
-    follows(&dump, running, pid_file)?;
+    let asked = LazyCell::new(|| Compiled::of_file(&request.new));
+    let compiled = || asked.as_ref();
+    follows(running, pid_file, (&dump, compiled))?;
     let listeners = listeners(master.pid);
     let may_knock = !request.is_dry && !request.is_quiet;
-    let baseline = baseline::baseline(running, &dump, &listeners, &request.options, may_knock)?;
+    let baseline = baseline::baseline(running, (&dump, compiled), &listeners, &request.options, may_knock)?;
     let old_workers = count_workers(master.pid);
     let new_workers = promised_workers(&dump).unwrap_or(old_workers).max(1);
     let staged = stage::stage(master.pid, &binary, &request.new, request.is_dry)?;
@@ -174,16 +178,24 @@ fn new_binary(path: &Path, cwd: &Path) -> Result<String, Refusal> {
 }
 
 /// What the new binary's own reading of the configuration says about things that must not change.
-fn follows(dump: &str, running: &Running, pid_file: &Path) -> Result<(), Refusal> {
-    let prefix = running.cwd.join(running.start.value("-p").unwrap_or_default());
-    if let Some(configured) = directive(dump, "pid").map(|path| prefix.join(path)) {
-        let real = in_real_folder(&configured).ok();
-        // Without -p a relative path hangs on a prefix that only the binary knows.
-        let is_known = running.start.value("-p").is_some() || configured.is_absolute();
-        if is_known && real.as_deref() != Some(pid_file) {
-            let given = pid_file.to_owned();
-            return Err(Refusal::OtherPidFile { master: running.master.identity.pid, configured, given });
-        }
+fn follows<'a>(
+    running: &Running,
+    pid_file: &Path,
+    (dump, compiled): (&str, impl Fn() -> Option<&'a Compiled> + Copy),
+) -> Result<(), Refusal> {
+    let master = running.master.identity.pid;
+    let asked = LazyCell::new(|| Compiled::of_running(master));
+    if let Some(new) = configuration(running, compiled)
+        && let Some(old) = configuration(running, || asked.as_ref()).filter(|old| *old != new)
+    {
+        return Err(Refusal::OtherConfiguration { old, new });
+    }
+    let named = directive(dump, "pid").map(PathBuf::from);
+    let Some(named) = named.or_else(|| Some(compiled()?.pid.clone())) else { return Ok(()) };
+    // Nobody knows what a relative path hangs on if the binary does not tell.
+    let Some(configured) = whole(running, &named, compiled) else { return Ok(()) };
+    if in_real_folder(&configured).ok().as_deref() != Some(pid_file) {
+        return Err(Refusal::OtherPidFile { master, configured, given: pid_file.to_owned() });
     }
     Ok(())
 }

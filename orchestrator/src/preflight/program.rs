@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::compiled::Compiled;
 use crate::discover::Running;
 use crate::host::linux::{exe, file_at, in_real_folder};
 use crate::refusal::Refusal;
@@ -17,7 +18,12 @@ pub fn program(running: &Running, given: Option<&Path>) -> Result<PathBuf, Refus
     let program = &running.start.program;
     let other = |why: String| Refusal::OtherProgram { program: program.clone(), why };
     if !program.contains('/') {
-        return Err(other("which has no folder, and nginx does not search PATH".to_owned()));
+        let installed = Compiled::of_running(running.master.identity.pid).map(|compiled| compiled.sbin);
+        let hint = installed
+            .filter(|sbin| sbin.is_absolute())
+            .map(|sbin| format!(" (built for {})", sbin.display()));
+        let hint = hint.unwrap_or_default();
+        return Err(other(format!("which has no folder, and nginx does not search PATH{hint}")));
     }
     let absent = |error: std::io::Error| other(format!("which is not there: {error}"));
     let path = in_real_folder(&running.cwd.join(program)).map_err(absent)?;

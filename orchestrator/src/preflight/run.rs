@@ -1,20 +1,27 @@
 //! Runs the new binary to ask it something, as the old master would: same arguments, same folder, no
 //! environment.
 
-use std::io;
 use std::path::Path;
 use std::process::Command;
 
 use super::{TEST_MS_MAX, VERSION_MS_MAX};
 use crate::discover::Running;
-use crate::host::linux::{Ran, run};
+use crate::host::linux::{Ran, run_as_owner, run_bare};
 use crate::refusal::Refusal;
 
 /// The version that a binary tells with `-v`; or why it is no nginx.
 pub(crate) fn version(binary: &Path, cwd: &Path) -> Result<String, String> {
     let mut command = Command::new(binary);
     command.arg("-v").current_dir(cwd);
-    let ran = run_bare(command, VERSION_MS_MAX).map_err(|error| error.to_string())?;
+    named(&run_bare(command, VERSION_MS_MAX).map_err(|error| error.to_string())?)
+}
+
+/// The version of the binary that a process executes.
+pub(crate) fn running_version(pid: u32) -> Result<String, String> {
+    named(&run_as_owner(pid, "-v", VERSION_MS_MAX).map_err(|error| error.to_string())?)
+}
+
+fn named(ran: &Ran) -> Result<String, String> {
     let said = ran.stderr.lines().find_map(|line| line.strip_prefix("nginx version: "));
     match said {
         Some(name) => {
@@ -37,10 +44,4 @@ pub(super) fn test(binary: &Path, running: &Running) -> Result<String, Refusal> 
         Ok(ran) => Err(failed(ran.status.to_string(), ran.stderr.trim_end().to_owned())),
         Err(error) => Err(failed("it did not answer".to_owned(), error.to_string())),
     }
-}
-
-/// As the old master executes it: no environment but `TZ`.
-fn run_bare(mut command: Command, within_ms: u64) -> io::Result<Ran> {
-    command.env_clear().envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
-    run(command, within_ms)
 }

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::ends_within;
+use super::{ends_within, owner};
 
 /// How long a check of the operator's may take. Nothing else is looked at meanwhile.
 const CHECK_MS_MAX: u64 = 10_000;
@@ -37,6 +38,27 @@ pub(crate) fn run(mut command: Command, within_ms: u64) -> io::Result<Ran> {
     }
     let status = child.wait()?;
     Ok(Ran { status, stdout: text(&mut stdout)?, stderr: text(&mut stderr)? })
+}
+
+/// Runs it as an old master executes a new binary: no environment but `TZ`.
+pub(crate) fn run_bare(mut command: Command, within_ms: u64) -> io::Result<Ran> {
+    command.env_clear().envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
+    run(command, within_ms)
+}
+
+/// Runs what a process executes, with one argument, as the process's own user: it is theirs, and need not be trusted.
+///
+/// The file is opened before that user is taken on, who may not see what a process with capabilities executes.
+pub(crate) fn run_as_owner(pid: u32, argument: &str, within_ms: u64) -> io::Result<Ran> {
+    let executable = File::open(format!("/proc/{pid}/exe"))?;
+    let mut command = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()));
+    command.arg(argument).current_dir("/");
+    let (user, group) = owner(pid).ok_or(io::ErrorKind::NotFound)?;
+    let me = rustix::process::geteuid();
+    if me.is_root() && me.as_raw() != user {
+        command.uid(user).gid(group);
+    }
+    run_bare(command, within_ms)
 }
 
 /// Runs a check as a shell does; `Err`: how it failed.

@@ -10,13 +10,13 @@ mod sockets;
 mod troubles;
 mod wait;
 
-pub(crate) use command::{Ran, check, run};
+pub(crate) use command::{Ran, check, run_as_owner, run_bare};
 pub(crate) use files::{beside, file_at, in_real_folder, oldbin_path, read_pid_file, replace, sync_folder};
 pub(crate) use knock::{taken, untaken};
 pub(crate) use probe::{Target, is_good};
 pub use process::children_of_thread;
 pub(crate) use process::{
-    all, children, command_line, exe, file_id, has_master, is_asleep_in_sigsuspend, look, stat, title,
+    all, children, command_line, exe, file_id, has_master, is_asleep_in_sigsuspend, look, owner, stat, title,
 };
 pub use socket_diag::SocketDiag;
 pub(crate) use sockets::{accepted_by, connections, listeners, named_listeners};

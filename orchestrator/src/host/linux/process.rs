@@ -42,6 +42,17 @@ pub(crate) fn file_id(meta: &fs::Metadata) -> FileId {
     FileId { device: meta.dev(), inode: meta.ino() }
 }
 
+/// As which user and group the process acts.
+pub(crate) fn owner(pid: u32) -> Option<(u32, u32)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    // Real, effective, saved, of files.
+    let effective = |name: &str| {
+        let numbers = status.lines().find_map(|line| line.strip_prefix(name))?;
+        numbers.split_ascii_whitespace().nth(1)?.parse().ok()
+    };
+    Some((effective("Uid:")?, effective("Gid:")?))
+}
+
 /// The process's command line, as words joined by blanks.
 pub(crate) fn command_line(pid: u32) -> String {
     let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
