@@ -14,6 +14,8 @@ mod compiled;
 mod crash_points;
 #[path = "oldbin/handoff.rs"]
 mod handoff;
+#[path = "oldbin/races.rs"]
+mod races;
 #[path = "oldbin/site.rs"]
 mod site;
 #[path = "oldbin/swap.rs"]
@@ -96,7 +98,7 @@ fn main() -> ExitCode {
 
 /// Tests that need a machine of their own: its pids and its mounts.
 fn alone() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    compiled::TESTS.iter()
+    compiled::TESTS.iter().chain(races::ALONE)
 }
 
 /// Why a test that needs a machine of its own cannot have one.
@@ -139,7 +141,7 @@ fn stamp_fakes() -> tempfile::TempDir {
 
 fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
     let shared = TESTS.iter().chain(swap::TESTS).chain(handoff::TESTS).chain(chain::TESTS);
-    shared.chain(crash_points::TESTS).chain(alone())
+    shared.chain(crash_points::TESTS).chain(races::TESTS).chain(alone())
 }
 
 /// Runs one test in a process of its own.

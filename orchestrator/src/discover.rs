@@ -6,10 +6,13 @@
 
 use std::cell::LazyCell;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::compiled::Compiled;
-use crate::host::linux::{all, command_line, in_real_folder, look, oldbin_path, read_pid_file, stat, title};
+use crate::host::linux::{
+    all, command_line, in_real_folder, look, oldbin_path, open_plain, read_pid_file, stat, title,
+};
 use crate::machine::{PidFile, Process, Title};
 use crate::refusal::Refusal;
 
@@ -181,7 +184,7 @@ fn pid_files(running: &Running) -> Option<(Option<PathBuf>, Option<PathBuf>)> {
     let compiled = || asked.as_ref();
     let main = configuration(running, compiled)?;
     let more = running.start.value("-g").unwrap_or_default().to_owned() + "\n";
-    let text = more + &fs::read_to_string(main).ok()?;
+    let text = more + &read_configuration(&main).ok()?;
     let real = |path: &Path| in_real_folder(&whole(running, path, compiled)?).ok();
     if let Some(pid) = directive(&text, "pid") {
         return Some((real(Path::new(&pid)), None));
@@ -190,6 +193,16 @@ fn pid_files(running: &Running) -> Option<(Option<PathBuf>, Option<PathBuf>)> {
     let is_sure = directive(&text, "include").is_none();
     Some((default.clone().filter(|_| is_sure), default))
 }
+
+/// A configuration may be a link, and be anybody's: nobody at the other end of a fifo is waited for.
+fn read_configuration(main: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open_plain(&fs::canonicalize(main)?)?.take(CONFIGURATION_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// How much of a configuration is read.
+const CONFIGURATION_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The main file of the configuration that a binary with these paths reads, started as this master was.
 pub(crate) fn configuration<'a>(

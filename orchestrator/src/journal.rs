@@ -5,23 +5,28 @@
 //! first action.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::host::linux::{PLAIN, open_plain};
 use crate::machine::{Memory, Plan};
+use crate::state;
 
 /// The version of the journal. Another one is refused: an upgrade is finished by the `oldbin` that began it.
 pub const SCHEMA: u32 = 4;
 
 /// Room for the largest journal: two identities of a hundred bytes for each of 1024 workers, nginx's limit.
 const RESERVED_BYTES: usize = 256 * 1024;
+
+/// More than any journal holds: a longer file is none, and is cut.
+const BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +46,20 @@ pub struct Entry {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The folder or a file in it could not be used.
-    #[error("cannot use {}", path.display())]
+    #[error("cannot use {}: {source}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
         /// Why.
-        #[source]
         source: io::Error,
+    },
+    /// The folder is no safe place.
+    #[error("{} is no folder for a journal: {why}", path.display())]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
     },
     /// Another `oldbin` works on the same nginx.
     #[error("another oldbin works on this nginx: {} is locked", path.display())]
@@ -73,6 +85,20 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// The file or folder that it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. }
+            | Self::NotOurs { path, .. }
+            | Self::Locked { path }
+            | Self::Broken { path, .. }
+            | Self::Schema { path, .. } => path,
+        }
+    }
+}
+
 /// The journal of one nginx.
 #[derive(Debug)]
 pub struct Journal {
@@ -96,40 +122,27 @@ impl Journal {
         }
     }
 
+    /// The journal in this very file, to be read.
+    pub(crate) fn at(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(path).to_owned();
+        Self { path: path.to_owned(), beside: path.to_owned(), folder, lock: None }
+    }
+
     /// Keeps every other `oldbin` away until this value is dropped. Makes the folder if it is not there.
     ///
     /// # Errors
     /// [`JournalError::Locked`] if another one is at work.
     pub fn lock(&mut self) -> Result<(), JournalError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .map_err(|source| JournalError::Io { path: self.folder.clone(), source })?;
+        state::make(&self.folder)?;
         let path = self.path.with_extension("lock");
         let io = |source| JournalError::Io { path: path.clone(), source };
-        let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(io)?;
+        let mut options = fs::OpenOptions::new();
+        let options = options.create(true).append(true).mode(0o600).custom_flags(PLAIN);
+        let file = options.open(&path).map_err(io)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| JournalError::Locked { path: path.clone() })?;
         self.lock = Some(file.into());
         Ok(())
-    }
-
-    /// Every journal in a folder, by name; none if there is no folder.
-    ///
-    /// # Errors
-    /// As [`Journal::read`].
-    pub fn all(state_dir: &Path) -> Result<Vec<Entry>, JournalError> {
-        let Ok(folder) = fs::read_dir(state_dir) else { return Ok(Vec::new()) };
-        let is_journal = |path: &PathBuf| path.to_string_lossy().ends_with(".journal.json");
-        let mut paths: Vec<_> =
-            folder.filter_map(|entry| Some(entry.ok()?.path())).filter(is_journal).collect();
-        paths.sort();
-        let read = |path: PathBuf| {
-            let journal = Self { beside: path.clone(), folder: state_dir.to_owned(), lock: None, path };
-            journal.read().transpose()
-        };
-        paths.into_iter().filter_map(read).collect()
     }
 
     /// Where it is.
@@ -143,16 +156,19 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Broken`] and [`JournalError::Schema`] if it cannot be understood.
     pub fn read(&self) -> Result<Option<Entry>, JournalError> {
-        let text = match fs::read_to_string(&self.path) {
-            Ok(text) => text,
+        let io = |source| JournalError::Io { path: self.path.clone(), source };
+        let file = match open_plain(&self.path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(JournalError::Io { path: self.path.clone(), source }),
+            Err(source) => return Err(io(source)),
         };
+        let mut text = Vec::new();
+        file.take(BYTES_MAX).read_to_end(&mut text).map_err(io)?;
         let broken = |error: serde_json::Error| JournalError::Broken {
             path: self.path.clone(),
             reason: error.to_string(),
         };
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
         match value.get("schema").and_then(serde_json::Value::as_u64) {
             Some(found) if found != u64::from(SCHEMA) => {
                 Err(JournalError::Schema { path: self.path.clone(), found })
@@ -189,6 +205,6 @@ impl Journal {
 
     fn open_beside(&self) -> io::Result<File> {
         let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600).open(&self.beside)
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(PLAIN).open(&self.beside)
     }
 }

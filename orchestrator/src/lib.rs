@@ -22,6 +22,7 @@ pub mod machine;
 pub mod preflight;
 mod refusal;
 pub mod rehearsal;
+pub mod state;
 
 pub use exit_code::ExitCode;
 pub use refusal::Refusal;

@@ -208,8 +208,14 @@ impl Refusal {
             Self::NotPermitted { .. } => "Run oldbin as root, or as the master's user.",
             Self::Journal(JournalError::Locked { .. }) => "Wait for the other oldbin to end.",
             Self::Journal(JournalError::Io { .. }) => "Pass a folder that can be written with --state-dir.",
-            Self::Journal(JournalError::Broken { .. } | JournalError::Schema { .. }) => {
-                "See which nginx runs; if one generation is left, delete the journal."
+            Self::Journal(JournalError::NotOurs { .. }) => {
+                "Give it to the user who runs oldbin and to nobody else (mode 0700), or pass another with --state-dir."
+            }
+            Self::Journal(JournalError::Broken { .. }) => {
+                "Move the journal away; `oldbin recover` then goes by what runs, and `oldbin status` shows it."
+            }
+            Self::Journal(JournalError::Schema { .. }) => {
+                "Finish with the oldbin that wrote it; or move the journal away, and `oldbin recover` goes by what runs."
             }
             Self::Disk { .. } => "Make room, or correct the permissions, and run it again.",
             Self::Machine(_) => "Look at `oldbin status`, then run it again.",

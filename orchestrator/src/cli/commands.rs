@@ -17,6 +17,7 @@ use crate::machine::{Goal, Memory, Options, Outcome, Phase, Plan};
 use crate::preflight::{Prepared, Request, Swap, adopt, predecessor, prepare, program, sweep};
 use crate::refusal::Refusal;
 use crate::rehearsal::Rehearsal;
+use crate::state;
 
 /// Carries out one command and says how it went.
 pub(super) fn run(arguments: Arguments, rehearsal: Rehearsal) -> ExitCode {
@@ -320,8 +321,10 @@ fn this_boot(entry: &Entry, what: &'static str) -> Result<(), Refusal> {
 impl Journal {
     /// The pid file of the only journal in the folder; `None`: there is none, or there are several.
     fn only_pid_file(state_dir: &Path) -> Result<Option<PathBuf>, JournalError> {
-        let mut all = Self::all(state_dir)?;
-        let last = all.pop();
-        Ok(last.filter(|_| all.is_empty()).map(|entry| entry.plan.pid_file))
+        state::check(state_dir)?;
+        let mut all = state::journals(state_dir);
+        // One that cannot be read may be of any nginx.
+        let last = all.pop().filter(|_| all.is_empty());
+        Ok(last.and_then(Result::ok).map(|entry| entry.plan.pid_file))
     }
 }

@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::arguments::Common;
 use crate::discover;
 use crate::host::linux::{
-    accepted_by, all, children, has_master, look, named_listeners, oldbin_path, read_pid_file, title,
+    accepted_by, all, boot, children, has_master, look, named_listeners, oldbin_path, read_pid_file, title,
 };
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, JournalError};
 use crate::machine::{Phase, PidFile, Process, Title};
 use crate::preflight;
 use crate::refusal::Refusal;
+use crate::state;
 
 #[derive(Debug, Serialize)]
 struct Status {
@@ -25,6 +26,8 @@ struct Status {
     orphans: Vec<u32>,
     /// Upgrades that are known, of whichever nginx.
     upgrades: Vec<Known>,
+    /// Journals that cannot be read.
+    unreadable: Vec<Unreadable>,
 }
 
 /// One nginx: a master, and those that it has started.
@@ -64,21 +67,48 @@ struct Known {
     old_version: String,
     new_version: String,
     backup: PathBuf,
+    /// Begun since the machine was started: its processes may still run.
+    is_of_this_boot: bool,
+}
+
+/// A journal that does not tell what it is about.
+#[derive(Debug, Serialize)]
+struct Unreadable {
+    journal: PathBuf,
+    reason: String,
+    remedy: &'static str,
+}
+
+impl Unreadable {
+    fn of(error: JournalError) -> Self {
+        let (journal, refusal) = (error.path().to_owned(), Refusal::from(error));
+        Self { journal, reason: refusal.to_string(), remedy: refusal.remedy() }
+    }
 }
 
 /// Prints it.
 pub(super) fn print(common: &Common) -> Result<(), Refusal> {
-    let entries = Journal::all(&common.state_dir)?;
+    let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+    for read in state::journals(&common.state_dir) {
+        match read {
+            Ok(entry) => entries.push(entry),
+            Err(error) => unreadable.push(Unreadable::of(error)),
+        }
+    }
     let given = common.pid_file.as_deref().map(discover::real_path).transpose()?;
     let nginx = discover::masters().into_iter().map(|master| Nginx::of(master, &entries));
     let is_meant = |nginx: &Nginx| given.is_none() || nginx.pid_file == given;
     let nginx: Vec<_> = nginx.filter(is_meant).collect();
+    let journal_of = |given: &PathBuf| Journal::of(&common.state_dir, given).path().to_owned();
+    unreadable.retain(|known| given.as_ref().is_none_or(|given| journal_of(given) == known.journal));
+    let this_boot = boot();
     let upgrades = entries.into_iter().map(|entry| Known {
         pid_file: entry.plan.pid_file,
         phase: entry.memory.phase,
         old_version: entry.plan.old_version,
         new_version: entry.plan.new_version,
         backup: entry.plan.old_link,
+        is_of_this_boot: entry.boot == this_boot,
     });
     let is_meant = |known: &Known| given.as_ref().is_none_or(|given| known.pid_file == *given);
     let status = Status {
@@ -87,6 +117,7 @@ pub(super) fn print(common: &Common) -> Result<(), Refusal> {
         nginx,
         orphans: orphans(),
         upgrades: upgrades.filter(is_meant).collect(),
+        unreadable,
     };
     let text = if common.json { serde_json::to_string(&status).unwrap_or_default() } else { status.tell() };
     let _ = writeln!(std::io::stdout(), "{text}");
@@ -102,7 +133,7 @@ impl Nginx {
     fn of(oldest: Process, entries: &[Entry]) -> Self {
         let oldest = discover::running(oldest);
         let pid_file = discover::pid_file_of(&oldest).or_else(|| {
-            let names = |entry: &&Entry| entry.plan.old.pid == oldest.master.identity.pid;
+            let names = |entry: &&Entry| entry.plan.old.is_same_process(&oldest.master.identity);
             entries.iter().find(names).map(|entry| entry.plan.pid_file.clone())
         });
         let mut generations = Vec::new();
@@ -176,6 +207,8 @@ impl Status {
             lines.push(format!("workers without a master: {pids}: `oldbin recover` ends those of its nginx"));
         }
         lines.extend(self.upgrades.iter().map(Known::tell));
+        let tell = |Unreadable { reason, remedy, .. }: &Unreadable| format!("{reason}\n  {remedy}");
+        lines.extend(self.unreadable.iter().map(tell));
         lines.join("\n")
     }
 }
@@ -219,15 +252,22 @@ impl Known {
     fn tell(&self) -> String {
         let phase = match self.phase {
             Phase::Finished(outcome) => outcome.name().to_owned(),
-            Phase::Held => "held: `oldbin commit` or `oldbin rollback` decides".to_owned(),
+            Phase::Held if self.is_of_this_boot => {
+                "held: `oldbin commit` or `oldbin rollback` decides".to_owned()
+            }
             phase @ (Phase::Planned
             | Phase::Installing
             | Phase::Changing
             | Phase::Draining
             | Phase::Soaking
+            | Phase::Held
             | Phase::Committing
             | Phase::Watching
-            | Phase::Back) => format!("not finished ({phase:?}): `oldbin recover` goes on"),
+            | Phase::Back) => {
+                let is_over = "when the machine was restarted: it is over";
+                let now = if self.is_of_this_boot { "`oldbin recover` goes on" } else { is_over };
+                format!("not finished ({phase:?}): {now}")
+            }
         };
         let (file, old, new) = (self.pid_file.display(), &self.old_version, &self.new_version);
         format!("upgrade of {file}: {old} -> {new}: {phase}; {old} is kept at {}", self.backup.display())

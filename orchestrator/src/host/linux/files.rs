@@ -2,7 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::process;
 use crate::machine::{FileId, PidFile};
@@ -15,17 +18,46 @@ const PID_MAX: u32 = 4_194_304;
 
 /// What the file holds. Nobody is signalled for it: it is compared with processes that were identified.
 pub(crate) fn read_pid_file(path: &Path) -> io::Result<PidFile> {
-    let file = match File::open(path) {
+    let file = match open_plain(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(PidFile::Absent),
         Err(error) => return Err(error),
     };
-    if !file.metadata()?.is_file() {
-        return Ok(PidFile::Garbage);
-    }
     let mut content = Vec::new();
     file.take(PID_BYTES_MAX + 1).read_to_end(&mut content)?;
     Ok(parse_pid(&content))
+}
+
+/// Opens a file to read it: whatever else stands at its path is an error that says what, and is neither waited for nor
+/// followed.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    let is_plain =
+        |meta: fs::Metadata| kind_but_plain(meta.file_type()).map_or(Ok(()), |kind| Err(other(kind)));
+    // A device is not even opened.
+    is_plain(fs::symlink_metadata(path)?)?;
+    let file = fs::OpenOptions::new().read(true).custom_flags(PLAIN).open(path)?;
+    // It may be another one by now.
+    is_plain(file.metadata()?)?;
+    Ok(file)
+}
+
+/// No link is followed, and nobody at the other end of a fifo is waited for.
+pub(crate) const PLAIN: i32 =
+    OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).bits().cast_signed();
+
+fn kind_but_plain(kind: fs::FileType) -> Option<&'static str> {
+    match kind {
+        kind if kind.is_file() => None,
+        kind if kind.is_dir() => Some("it is a folder"),
+        kind if kind.is_symlink() => Some("it is a symbolic link"),
+        kind if kind.is_fifo() => Some("it is a fifo"),
+        kind if kind.is_socket() => Some("it is a socket"),
+        _ => Some("it is a device"),
+    }
+}
+
+fn other(kind: &str) -> io::Error {
+    io::Error::other(kind.to_owned())
 }
 
 fn parse_pid(content: &[u8]) -> PidFile {

@@ -11,7 +11,9 @@ mod troubles;
 mod wait;
 
 pub(crate) use command::{Ran, check, run_as_owner, run_bare};
-pub(crate) use files::{beside, file_at, in_real_folder, oldbin_path, read_pid_file, replace, sync_folder};
+pub(crate) use files::{
+    PLAIN, beside, file_at, in_real_folder, oldbin_path, open_plain, read_pid_file, replace, sync_folder,
+};
 pub(crate) use knock::{taken, untaken};
 pub(crate) use probe::{Target, is_good};
 pub use process::children_of_thread;
@@ -33,7 +35,8 @@ use self::wait::Waiter;
 use super::{Call, Host, HostError, Reply};
 use crate::journal::{Entry, Journal, SCHEMA};
 use crate::machine::{
-    Action, Baseline, FileId, Generation, Identity, Memory, Plan, Process, Side, Signal, Title, Waiting,
+    Action, Baseline, FileId, Generation, Identity, Memory, PidFile, Plan, Process, Side, Signal, Title,
+    Waiting,
 };
 
 /// How many dropped connections are told one by one: enough for any error budget.
@@ -243,9 +246,8 @@ impl Host for Linux {
                     Side::New => self.plan.pid_file.clone(),
                     Side::Old => oldbin_path(&self.plan.pid_file),
                 };
-                let content = read_pid_file(&path)
-                    .map_err(|error| HostError::os(format!("reading {}", path.display()), error))?;
-                Reply::PidFile(content)
+                // What cannot be read names nobody, and is no reason to stop half-way.
+                Reply::PidFile(read_pid_file(&path).unwrap_or(PidFile::Garbage))
             }
             Call::LookAtBinary => Reply::Binary(file_at(&self.plan.binary)),
             Call::LookAtGeneration { master, listeners } => {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use orchestrator::host::{Call, HostError, Reply};
-use orchestrator::journal::Journal;
+use orchestrator::state::journals;
 use serde::Deserialize;
 
 use super::super::storm::Storm;
@@ -87,7 +87,7 @@ fn asked(words: &[String]) -> Claim {
 
 /// What has to be typed so that the journal's upgrade comes to its end.
 fn unfinished(state: &Path) -> Option<Command> {
-    Command::finishing(Journal::all(state).ok()?.pop()?.memory.phase)
+    Command::finishing(journals(state).pop()?.ok()?.memory.phase)
 }
 
 /// One line of the orchestrator's trace.
