@@ -14,6 +14,8 @@ mod compiled;
 mod crash_points;
 #[path = "oldbin/handoff.rs"]
 mod handoff;
+#[path = "oldbin/pid_file.rs"]
+mod pid_file;
 #[path = "oldbin/races.rs"]
 mod races;
 #[path = "oldbin/site.rs"]
@@ -141,7 +143,7 @@ fn stamp_fakes() -> tempfile::TempDir {
 
 fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
     let shared = TESTS.iter().chain(swap::TESTS).chain(handoff::TESTS).chain(chain::TESTS);
-    shared.chain(crash_points::TESTS).chain(races::TESTS).chain(alone())
+    shared.chain(crash_points::TESTS).chain(pid_file::TESTS).chain(races::TESTS).chain(alone())
 }
 
 /// Runs one test in a process of its own.

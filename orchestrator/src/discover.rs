@@ -119,6 +119,9 @@ pub fn find(pid_file: Option<&Path>) -> Result<(Running, PathBuf), Refusal> {
     let path = real_path(&path)?;
     let is_named = |file: &Path| matches!(read_pid_file(file), Ok(PidFile::Pid(named)) if named == pid);
     if !is_named(&path) && !is_named(&oldbin_path(&path)) {
+        if !path.exists() && !oldbin_path(&path).exists() {
+            return Err(Refusal::LostPidFile { path, master: pid });
+        }
         let why = format!("{} does not name it", path.display());
         return Err(Refusal::NoPidFile { master: pid, why });
     }
@@ -143,7 +146,7 @@ fn named_by(path: &Path) -> Result<Running, Refusal> {
     let bad = |why: &str| Refusal::BadPidFile { path: path.to_owned(), why: why.to_owned() };
     let content = read_pid_file(path).map_err(|error| bad(&error.to_string()))?;
     let pid = match content {
-        PidFile::Absent => return Err(bad("there is no such file")),
+        PidFile::Absent => return Err(lost(path).unwrap_or_else(|| bad("there is no such file"))),
         PidFile::Empty => return Err(bad("it is empty")),
         PidFile::Garbage => return Err(bad("it does not hold one decimal pid")),
         PidFile::Pid(pid) => pid,
@@ -154,6 +157,13 @@ fn named_by(path: &Path) -> Result<Running, Refusal> {
         return Err(Refusal::Stranger { path: path.to_owned(), pid, title });
     }
     Ok(running(process))
+}
+
+/// The master that keeps its pid in a file that is not there.
+fn lost(path: &Path) -> Option<Refusal> {
+    let is_its = |master: &Process| configured_pid_file(&running(master.clone())).as_deref() == Some(path);
+    let master = masters().into_iter().find(is_its)?.identity.pid;
+    Some(Refusal::LostPidFile { path: path.to_owned(), master })
 }
 
 /// How a master was started.

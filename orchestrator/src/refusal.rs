@@ -36,6 +36,14 @@ pub enum Refusal {
         /// What is wrong with it.
         why: String,
     },
+    /// A master whose pid file is gone takes USR2, starts nothing, and is spoilt by it.
+    #[error("master {master} runs, and its pid file {} is gone: USR2 would only spoil the master", path.display())]
+    LostPidFile {
+        /// Which.
+        path: PathBuf,
+        /// Whose.
+        master: u32,
+    },
     /// The pid file names a process that has gone.
     #[error("{} names pid {pid}, and no such process runs", path.display())]
     StalePidFile {
@@ -184,6 +192,7 @@ impl Refusal {
             Self::NoNginx => "Start nginx, or run oldbin where it runs.",
             Self::SeveralNginx { .. } => "Choose one with --pid-file.",
             Self::NoPidFile { .. } | Self::BadPidFile { .. } => "Pass the right path with --pid-file.",
+            Self::LostPidFile { .. } => "Write the master's pid to its pid file, then run the upgrade again.",
             Self::StalePidFile { .. } => "Start nginx, or write the running master's pid to the file.",
             Self::Stranger { .. } => "Correct the pid file, or pass the right one with --pid-file.",
             Self::OtherPidFile { .. } => "Pass the configured path, or reload nginx with its old `pid` line.",

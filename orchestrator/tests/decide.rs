@@ -95,6 +95,28 @@ fn a_usr2_without_effect_is_sent_once_more_to_a_master_that_sleeps_and_then_give
     }
 }
 
+/// Red when a master that cannot act on USR2 is waited for as long as for a slow start, or when nobody says what has
+/// become of it.
+#[test]
+fn a_pid_file_that_is_gone_at_usr2_is_a_way_back_that_tells_what_the_master_is_like() {
+    let seen = Observation { pid_file: PidFile::Absent, binary: Some(NEW), ..before() };
+    let Decision::Act(Action::Note, missing) = at(&memory(Phase::Changing), &seen, 10) else {
+        panic!("it may be renamed back")
+    };
+    assert!(matches!(at(&missing, &seen, 11), Decision::Wait { why: Waiting::PidFile, .. }));
+    assert_eq!(reason(&at(&missing, &seen, 3_010)), Some(&Reason::PidFileLost));
+    let again = at(&missing, &Observation { binary: Some(NEW), ..before() }, 11);
+    assert_eq!(sent(&again), Some((100, Signal::Usr2)), "it was renamed back");
+
+    let back = Memory { abort: Some(Reason::PidFileLost), ..memory(Phase::Back) };
+    let restored = Observation { binary: Some(OLD), ..seen };
+    let Decision::Act(Action::Note, missing) = at(&back, &restored, 0) else { unreachable!() };
+    let stuck = at(&missing, &restored, 6_000);
+    assert!(matches!(stuck, Decision::Finished(Outcome::Stuck(StuckState::PidFileLost), _)), "{stuck:?}");
+    let written = at(&missing, &before(), 100);
+    assert!(matches!(written, Decision::Finished(Outcome::RolledBack, _)), "{written:?}");
+}
+
 #[test]
 fn the_commit_point_needs_the_workers_that_were_ready() {
     let soaking = winched(Phase::Soaking);

@@ -23,7 +23,7 @@ use orchestrator::host::Call;
 use orchestrator::machine::{Action, Defects, Phase};
 use orchestrator::rehearsal::{Beside, Edge};
 
-use super::site::{self, Site};
+use super::site::{self, Said, Site};
 use super::{NEW, OLD, new_binary, script};
 
 /// What a rehearsed `oldbin` shall do; see [`run_if_rehearsed`].
@@ -58,13 +58,15 @@ impl Point {
     }
 }
 
-/// Becomes an `oldbin` that writes its calls down (`record PATH`) or dies at a point (`before soaking save 1`).
+/// Becomes an `oldbin` that writes its calls down (`record PATH`), dies at a point (`before soaking save 1`), or has
+/// somebody beside it who does something there.
 pub(crate) fn run_if_rehearsed() -> Option<ExitCode> {
     let what = std::env::var(REHEARSAL).ok()?;
     let defects = Defects::named(std::env::var(DEFECT).as_deref());
-    let beside = match what.strip_prefix("record ") {
-        Some(path) => recorder(path),
-        None => assassin(Point::read(&what).expect("a point")),
+    let beside = match (what.strip_prefix("record "), what.split_once(" : ")) {
+        (Some(path), _) => recorder(path),
+        (None, Some((point, command))) => hand(Point::read(point).expect("a point"), command.to_owned()),
+        (None, None) => assassin(Point::read(&what).expect("a point")),
     };
     let rehearsal = Rehearsal { defects, beside: Some(beside) };
     Some(orchestrator::cli::rehearse(std::env::args_os().collect(), rehearsal))
@@ -82,6 +84,22 @@ fn assassin(at: Point) -> Beside {
             rustix::process::kill_process(me, rustix::process::Signal::KILL).unwrap();
         }
     })
+}
+
+/// Somebody else does this at a point (`before changing signal-USR2 1 : rm nginx.pid`).
+fn hand(at: Point, command: String) -> Beside {
+    watching(move |point| {
+        if *point == at {
+            assert!(Command::new("/bin/sh").args(["-c", &command]).status().unwrap().success());
+        }
+    })
+}
+
+/// Runs `oldbin` to its end while somebody else does this at a point.
+pub(crate) fn beside(site: &Site, arguments: &[&str], point: &str, command: &str) -> Said {
+    let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
+    let mut oldbin = Command::new(std::env::current_exe().unwrap());
+    site.run(site.dress(oldbin.env(REHEARSAL, format!("{point} : {command}")), &arguments))
 }
 
 /// Tells every edge of every call as a point.

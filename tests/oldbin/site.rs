@@ -209,6 +209,11 @@ impl Site {
         Running(self.command(arguments).spawn().unwrap()).end()
     }
 
+    /// Runs this `oldbin` to its end.
+    pub(crate) fn run(&self, oldbin: &mut Command) -> Said {
+        Running(oldbin.spawn().unwrap()).end()
+    }
+
     /// Runs `oldbin` to its end; only its exit code.
     pub(crate) fn exit_code(&self, arguments: &[OsString]) -> Option<i32> {
         self.command(arguments).output().unwrap().status.code()

@@ -10,7 +10,8 @@ use super::forward::{look_again, no_master, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
     ASLEEP_MS_MAX, Action, Decision, Defect, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, PidFile,
-    RETIRE_DRAIN_MS, REVIVE_MS_MAX, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title, Waiting,
+    RETIRE_DRAIN_MS, REVIVE_MS_MAX, Reason, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title,
+    Waiting,
 };
 
 /// One step back.
@@ -98,7 +99,9 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
             return Decision::Act(Action::RenameOldbinBack, memory.tried());
         }
         let patience = turn.patience(Missing::PidFile, 2 * PID_FILE_MS_MAX, Waiting::PidFile);
-        return patience.unwrap_or_else(|| stuck(StuckState::PidFileWrong));
+        let is_spoilt = memory.abort == Some(Reason::PidFileLost) && seen.pid_file == PidFile::Absent;
+        let state = if is_spoilt { StuckState::PidFileLost } else { StuckState::PidFileWrong };
+        return patience.unwrap_or_else(|| stuck(state));
     }
     if !old.is_asleep {
         return turn.wait(look_again(turn), Waiting::OldMasterAsleep);

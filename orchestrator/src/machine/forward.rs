@@ -5,8 +5,8 @@ use super::checks::too_much;
 use super::decide::Turn;
 use super::{
     ASK_AGAIN_MS, ASLEEP_MS_MAX, Action, Answers, Decision, Defect, Depth, Generation, Goal, Identity,
-    LOOK_AGAIN_MS, Memory, Missing, Outcome, Phase, PidFile, Process, Reason, Side, Signal, StuckState,
-    TITLE_MS_MAX, Title, Waiting,
+    LOOK_AGAIN_MS, Memory, Missing, Outcome, PID_FILE_MS_MAX, Phase, PidFile, Process, Reason, Side, Signal,
+    StuckState, TITLE_MS_MAX, Title, Waiting,
 };
 
 /// Nothing was touched: is the world still as the plan says?
@@ -149,8 +149,14 @@ fn unready(turn: &Turn<'_>, new: &Generation) -> Result<(), Unready> {
 fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
     let is_changing = |child: &Process| matches!(child.title, Title::Master | Title::Other);
     let names_old = turn.seen.pid_file == PidFile::Pid(old.master.identity.pid);
-    let is_over = turn.has(Defect::RepeatsUsr2AtOnce)
-        || !old.children.iter().any(is_changing) && old.is_asleep && names_old;
+    let is_idle = !old.children.iter().any(is_changing) && old.is_asleep;
+    if is_idle && !names_old && !turn.has(Defect::RepeatsUsr2AtOnce) {
+        // It may have been read right before the file was renamed back. Longer, and there was none to rename: nginx then
+        // starts nothing, and a second USR2 would do no better.
+        let patience = turn.patience(Missing::PidFile, PID_FILE_MS_MAX, Waiting::PidFile);
+        return patience.unwrap_or_else(|| turn.turn_back(Reason::PidFileLost));
+    }
+    let is_over = turn.has(Defect::RepeatsUsr2AtOnce) || is_idle;
     if !is_over {
         return not_ready(turn, Waiting::NewMaster, "it has not appeared".to_owned());
     }
@@ -160,7 +166,8 @@ fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
     // It may never have been sent, if `oldbin` was killed then. A master that had just started may have set USR2's
     // flag before its first sleep; any wake-up makes it act on that. And a new binary that has exited already is
     // started once more, which nobody notices. It sleeps and has no such child, so it cannot start two.
-    signal(&old.master.identity, Signal::Usr2, Memory { is_asked_again: true, ..turn.memory.clone() })
+    let memory = Memory { is_asked_again: true, missing: None, ..turn.memory.clone() };
+    signal(&old.master.identity, Signal::Usr2, memory)
 }
 
 /// The old master died by another hand. If the new one is fit, the upgrade has happened.

@@ -55,6 +55,8 @@ pub enum StuckState {
     NewGenerationStays,
     /// The pid file does not name the master that serves.
     PidFileWrong,
+    /// The pid file was gone when USR2 came: nginx started nothing, and remembers that as a new binary.
+    PidFileLost,
     /// The old binary cannot be put back at its path.
     FileNotRestored,
     /// The new binary serves alone and cannot be put at its path.
@@ -78,6 +80,9 @@ impl StuckState {
             Self::OldWorkersMissing => "the old master runs, but its workers did not come back",
             Self::NewGenerationStays => "the old binary serves, but a process of the new one survives KILL",
             Self::PidFileWrong => "one generation serves, but the pid file does not name its master",
+            Self::PidFileLost => {
+                "the old binary serves, but USR2 found no pid file: its master will now take a reload for a call for more workers"
+            }
             Self::FileNotRestored => "the old binary serves, but the file at its path is still the new one",
             Self::NewFileNotInstalled => {
                 "the new binary serves, but the file at its path is still the old one"
@@ -99,6 +104,9 @@ impl StuckState {
             Self::OldWorkersMissing => "Keep the new master running and look at nginx's error log.",
             Self::NewGenerationStays => "Look for a process in state D; it goes when its I/O ends.",
             Self::PidFileWrong => "Write the master's pid to the pid file before the next reload.",
+            Self::PidFileLost => {
+                "Do not reload. Write the master's pid to the pid file and upgrade again: a new binary that starts, and lives or not, sets it right."
+            }
             Self::FileNotRestored => "Make room or permissions, then run `oldbin rollback`.",
             Self::NewFileNotInstalled => "Make room or permissions, then run `oldbin recover`.",
             Self::WayBackUndone => "Look at nginx's error log, then run `oldbin rollback` again.",
@@ -125,6 +133,9 @@ pub enum Reason {
     /// No new master appeared, and the old one has nothing left to do.
     #[error("no new master runs: the new binary exited at once, or nginx ignored USR2")]
     NotStarted,
+    /// The pid file does not name the old master, and nothing was started.
+    #[error("the pid file was taken away before nginx could act on USR2")]
+    PidFileLost,
     /// The new master ended before it was ready.
     #[error("the new binary ended before it was ready to serve")]
     EndedAtStart,

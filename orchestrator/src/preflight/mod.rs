@@ -20,6 +20,7 @@ mod baseline;
 mod predecessor;
 mod program;
 mod run;
+mod spoilt;
 mod stage;
 mod swap;
 
@@ -90,6 +91,8 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
     let old_workers = count_workers(master.pid);
     let new_workers = promised_workers(&dump).unwrap_or(old_workers).max(1);
     let staged = stage::stage(master.pid, &binary, &request.new, request.is_dry)?;
+    let mut warnings = staged.warnings;
+    warnings.extend(spoilt::warning(master.pid, &baseline));
     let plan = Plan {
         pid_file: pid_file.to_owned(),
         binary,
@@ -108,7 +111,7 @@ pub fn prepare(running: &Running, pid_file: &Path, request: &Request) -> Result<
         new_version,
         options: request.options.clone(),
     };
-    Ok(Prepared { plan, swap: staged.swap, warnings: staged.warnings })
+    Ok(Prepared { plan, swap: staged.swap, warnings })
 }
 
 /// May this user signal the master?

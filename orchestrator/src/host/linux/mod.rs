@@ -22,7 +22,7 @@ pub(crate) use process::{
 };
 pub use socket_diag::SocketDiag;
 pub(crate) use sockets::{accepted_by, connections, listeners, named_listeners};
-pub(crate) use troubles::{dropped, lines_since, mark};
+pub(crate) use troubles::{dropped, lines_since, mark, tail};
 pub(crate) use wait::{Handles, ends_within};
 
 use std::collections::BTreeMap;

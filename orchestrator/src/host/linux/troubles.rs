@@ -41,6 +41,16 @@ pub(crate) fn lines_since(mark: &LogMark, pids: &[u32]) -> Vec<String> {
     text.lines().filter(is_theirs).take(LINES_MAX).map(shorten).collect()
 }
 
+/// The last lines of a log.
+pub(crate) fn tail(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES_MAX)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Who wrote it, if its level is `alert` or `emerg`: `DATE TIME [LEVEL] PID#TID: …`.
 fn bad_line(line: &str) -> Option<u32> {
     let (_, rest) = line.split_once(" [")?;
