@@ -113,6 +113,11 @@ const BEYOND: &[Finder] = &[
     },
     Finder {
         who: "tables of decisions",
+        why: "nobody in the model damages a pid file",
+        mutants: &["orchestrator.ignores-the-pid-file"],
+    },
+    Finder {
+        who: "tables of decisions",
         why: "only a machine that starts anew in the middle of the way back would show it",
         mutants: &["orchestrator.restores-the-file-last"],
     },

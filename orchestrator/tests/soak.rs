@@ -189,6 +189,27 @@ fn a_death_in_the_watch_is_told(intent: &Intent) -> bool {
     is_told(&gone) && is_told(&another)
 }
 
+/// Before the commit point a pid file that names anybody but the new master is looked at again, and is then a way back; one
+/// that was mended is forgotten.
+fn a_damaged_pid_file_is_a_way_back(intent: &Intent) -> bool {
+    let is_noticed = |phase: Phase, pid_file: PidFile| {
+        let seen = good(Observation { pid_file, ..drained() });
+        let first = noted(decide(intent, &winched(phase), &seen, 20_000));
+        let Some(doubting) = first.filter(|memory| memory.doubted_ms == Some(20_000)) else { return false };
+        let waits = matches!(
+            decide(intent, &doubting, &seen, 21_999),
+            Decision::Wait { why: Waiting::PidFile, until_ms: 22_000 }
+        );
+        let mended = noted(decide(intent, &doubting, &good(drained()), 20_100));
+        let is_forgotten = mended.is_some_and(|memory| memory.doubted_ms.is_none() && memory.abort.is_none());
+        let ends = reason(&decide(intent, &doubting, &seen, 22_000)) == Some(&Reason::PidFileDamaged);
+        waits && is_forgotten && ends
+    };
+    let damages = [PidFile::Absent, PidFile::Empty, PidFile::Garbage, PidFile::Pid(7)];
+    let phases = [Phase::Draining, Phase::Soaking, Phase::Held];
+    phases.iter().all(|&phase| damages.iter().all(|&pid_file| is_noticed(phase, pid_file)))
+}
+
 type Table = fn(&Intent) -> bool;
 
 const TABLES: &[(&str, Defect, Table)] = &[
@@ -199,6 +220,7 @@ const TABLES: &[(&str, Defect, Table)] = &[
     ("a worker is forgiven once", Defect::ForgivesEveryWorker, a_worker_is_forgiven_once),
     ("nobody is cut who is to be left", Defect::CutsWhatIsToBeLeft, nobody_is_cut_who_is_to_be_left),
     ("nobody is left who has not heard", Defect::LeavesTheUntold, nobody_is_left_who_may_not_have_heard),
+    ("a damaged pid file is a way back", Defect::IgnoresThePidFile, a_damaged_pid_file_is_a_way_back),
     ("a watch follows the commit", Defect::ForgetsTheWatch, a_watch_follows_the_commit),
     ("a death in the watch is told", Defect::WatchesAnybody, a_death_in_the_watch_is_told),
 ];

@@ -12,6 +12,8 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_master_whose_pid_file_is_gone_gets_no_usr2", gone_before),
     ("a_master_that_an_earlier_usr2_has_spoilt_is_told_of_and_upgraded", spoilt_before),
     ("a_pid_file_that_vanishes_right_before_usr2_is_told_with_what_became_of_the_master", gone_at_usr2),
+    ("a_pid_file_that_is_damaged_while_both_masters_run_is_a_way_back", damaged),
+    ("a_pid_file_that_is_damaged_in_a_held_upgrade_is_a_way_back", damaged_while_held),
 ];
 
 fn log(site: &Site) -> String {
@@ -79,4 +81,37 @@ fn gone_at_usr2() {
     assert_eq!((said.outcome(), said.code), ("upgraded", 0), "{said:?}");
     assert!(said.stderr().contains(WARNS), "{said:?}");
     site.serves_alone(NEW);
+}
+
+/// What a stranger may do to a pid file, here called `$pid`.
+const DAMAGES: [&str; 5] =
+    ["rm $pid", ": > $pid", "echo nonsense > $pid", "echo 1 > $pid", "rm $pid && mkfifo $pid"];
+
+fn damage(site: &Site, how: &str) -> String {
+    how.replace("$pid", site.path("nginx.pid").to_str().unwrap())
+}
+
+/// Red when nobody looks at the pid file between readiness and the commit point: then it is found out behind it.
+fn damaged() {
+    for how in DAMAGES {
+        let site = Site::start(OLD);
+        let load = site.light_load();
+        let said = upgrade_beside(&site, &[], "after draining signal-WINCH 1", &damage(&site, how));
+        let (_, lost) = load.end();
+        assert_eq!((said.outcome(), said.code), ("rolled-back", 4), "{how}: {said:?}");
+        assert!(said.text("reason").contains("the pid file no longer names the new master"), "{said:?}");
+        assert_eq!(lost, Vec::<String>::new(), "{how}");
+        site.serves_alone(OLD);
+        site::end_everybody();
+    }
+}
+
+/// Red when a commit does not look again.
+fn damaged_while_held() {
+    let site = Site::start(OLD);
+    assert_eq!(upgrade(&site, &new_binary(), &["--soak", "0", "--hold"]).outcome(), "held");
+    site.write_pid_file("1\n");
+    let said = site.oldbin(&["commit".into()]);
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 4), "{said:?}");
+    site.serves_alone(OLD);
 }

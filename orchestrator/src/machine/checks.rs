@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::decide::Turn;
 use super::forward::identities;
 use super::{
-    ASK_AGAIN_MS, Action, DOUBT_MS_MAX, Decision, Defect, FileId, Identity, Memory, Phase, Plan, Process,
-    Reason, Waiting,
+    ASK_AGAIN_MS, Action, DOUBT_MS_MAX, Decision, Defect, FileId, Identity, Memory, Phase, PidFile, Plan,
+    Process, Reason, Waiting,
 };
 
 /// What the running binary is like before anything is touched.
@@ -92,8 +92,8 @@ impl Plan {
     }
 }
 
-/// Asks for the workers, the sockets and the answers, with a little patience. `None`: the new generation has its
-/// workers, accepts everywhere and answers; at [`Depth::Brief`] it did so a moment ago.
+/// Asks for the workers, the sockets, the pid file and the answers, with a little patience. `None`: the new generation has
+/// its workers, accepts everywhere, is named and answers; at [`Depth::Brief`] it did so a moment ago.
 ///
 /// One look at the sockets proves no loss: to balance its load, a worker now and then takes its listener
 /// out of the epoll set and puts it back (`ngx_reorder_accept_events`, nginx 1.21.6).
@@ -109,6 +109,9 @@ pub(super) fn unanswered(turn: &Turn<'_>, depth: Depth) -> Option<Decision> {
     }
     if lost > 0 && !intent.plan.options.may_drop_listeners {
         return Some(doubt(turn, Waiting::NewWorkers, Reason::ListenerLost(lost)));
+    }
+    if !is_named(turn) && !turn.has(Defect::IgnoresThePidFile) {
+        return Some(doubt(turn, Waiting::PidFile, Reason::PidFileDamaged));
     }
     if let Some(known) = known_again(turn) {
         return Some(known);
@@ -140,6 +143,13 @@ pub(super) fn unanswered(turn: &Turn<'_>, depth: Depth) -> Option<Decision> {
     }
 }
 
+/// The pid file names the new master. A stranger may have emptied it, or have written another number: behind the commit
+/// point nobody would put that right, while on the way back nginx does, with the oldbin file.
+fn is_named(turn: &Turn<'_>) -> bool {
+    let new = turn.seen.new.as_ref();
+    new.is_some_and(|new| turn.seen.pid_file == PidFile::Pid(new.master.identity.pid))
+}
+
 /// Workers that ended, and are forgiven, are counted once; those that took their place are known from here on.
 fn known_again(turn: &Turn<'_>) -> Option<Decision> {
     let Turn { intent, memory, seen, .. } = *turn;
@@ -167,7 +177,7 @@ pub(super) fn ended(turn: &Turn<'_>) -> u32 {
     u32::try_from(ended).unwrap_or(u32::MAX)
 }
 
-/// Workers or sockets are missing: since when, is remembered, and it is given a little time.
+/// Workers, sockets or the pid file are missing: since when, is remembered, and it is given a little time.
 fn doubt(turn: &Turn<'_>, why: Waiting, reason: Reason) -> Decision {
     let Turn { memory, now_ms, .. } = *turn;
     match memory.doubted_ms {

@@ -26,8 +26,8 @@ pub const TITLE_MS_MAX: u64 = 1_000;
 /// How long old workers may go on accepting after WINCH, repeated WINCHes included.
 pub const STOP_ACCEPTING_MS_MAX: u64 = 10_000;
 
-/// How long a worker that is missing, or a listening socket that nobody accepts from, is looked at again once the
-/// new generation serves alone.
+/// How long a worker that is missing, a listening socket that nobody accepts from, or a pid file that names somebody else,
+/// is looked at again once the new generation serves alone.
 ///
 /// Clients see it too, so this is short: the time of a fork, not of a repair.
 pub const DOUBT_MS_MAX: u64 = 2_000;

@@ -87,6 +87,8 @@ pub enum Defect {
     WatchesAnybody,
     /// Passes the commit point while the old master is busy.
     QuitsABusyMaster,
+    /// Does not look at the pid file again once the new generation was ready.
+    IgnoresThePidFile,
     /// Sends a signal that takes a generation away whether the other one lives or not.
     SendsUnconditionally,
     /// Leaves the oldbin file of a master that was killed.

@@ -38,8 +38,8 @@ pub struct Memory {
     pub is_new_told: bool,
     /// How far workers without a master were told to go.
     pub orphans: Retirement,
-    /// Since when workers of the new generation are missing, or nobody of it accepts from a socket; or a process
-    /// without a master has not told what it is.
+    /// Since when workers of the new generation are missing, nobody of it accepts from a socket, or the pid file does not
+    /// name its master; or a process without a master has not told what it is.
     pub doubted_ms: Option<u64>,
     /// When everything was last asked and in order; not on disk, as asking once more does no harm.
     #[serde(skip)]

@@ -136,6 +136,9 @@ pub enum Reason {
     /// The pid file does not name the old master, and nothing was started.
     #[error("the pid file was taken away before nginx could act on USR2")]
     PidFileLost,
+    /// Somebody has emptied, removed or overwritten the pid file.
+    #[error("the pid file no longer names the new master")]
+    PidFileDamaged,
     /// The new master ended before it was ready.
     #[error("the new binary ended before it was ready to serve")]
     EndedAtStart,

@@ -84,8 +84,8 @@ impl Running {
     fn reads(&self, side: Side) -> bool {
         match self.memory.phase {
             Phase::Changing => side == Side::New || self.intent.defects.has(Defect::QuitsWithoutLooking),
-            // Who the new master is, is remembered.
-            Phase::Draining | Phase::Soaking | Phase::Held => false,
+            // Who the old master is, is remembered.
+            Phase::Draining | Phase::Soaking | Phase::Held => side == Side::New,
             Phase::Planned
             | Phase::Installing
             | Phase::Committing
