@@ -117,6 +117,22 @@ fn a_pid_file_that_is_gone_at_usr2_is_a_way_back_that_tells_what_the_master_is_l
     assert!(matches!(written, Decision::Finished(Outcome::RolledBack, _)), "{written:?}");
 }
 
+/// Red when a file is written over that is neither the old nor the new one.
+#[test]
+fn a_file_of_somebody_else_at_the_path_stays_there() {
+    let foreign = Some(FileId { device: 9, inode: 9 });
+    let installing = at(&memory(Phase::Installing), &Observation { binary: foreign, ..before() }, 0);
+    assert!(matches!(reason(&installing), Some(Reason::Changed(_))), "{installing:?}");
+    let back = at(&memory(Phase::Back), &Observation { binary: foreign, ..before() }, 0);
+    assert!(matches!(back, Decision::Finished(Outcome::RolledBack, _)), "{back:?}");
+    for seen in [overlap(), drained(), Observation { old: None, ..overlap() }] {
+        let decision = at(&winched(Phase::Back), &Observation { binary: foreign, ..seen }, 10);
+        assert!(!matches!(decision, Decision::Act(Action::Replace(_), _)), "{decision:?}");
+    }
+    let gone = at(&memory(Phase::Back), &Observation { binary: None, ..before() }, 0);
+    assert!(matches!(gone, Decision::Act(Action::Replace(Side::Old), _)), "{gone:?}");
+}
+
 #[test]
 fn the_commit_point_needs_the_workers_that_were_ready() {
     let soaking = winched(Phase::Soaking);

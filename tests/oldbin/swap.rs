@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::XattrFlags;
 use rustix::process::Signal;
 
+use super::crash_points::beside;
 use super::site::{self, Site, release};
 use super::{NEW, OLD, new_binary, script, upgrade};
 
@@ -22,6 +23,8 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_link_that_a_script_flipped_before_usr2_is_recovered_or_rolled_back", flipped_by_hand),
     ("an_old_release_that_its_package_removed_comes_back_from_the_running_process", removed_release),
     ("a_dry_run_says_where_the_link_would_point", dry_flip),
+    ("a_package_s_file_that_takes_the_path_before_usr2_stays_there", package_before_usr2),
+    ("a_package_s_file_that_takes_the_path_before_the_swap_is_refused", package_before_swap),
     ("owner_mode_and_every_attribute_are_carried_over", decorated),
     ("an_access_list_that_the_folder_hands_down_is_not_kept", plain_in_a_generous_folder),
 ];
@@ -154,6 +157,39 @@ fn dry_flip() {
     assert_eq!(said.stderr().contains("may vanish"), is_fleeting, "{said:?}");
     assert_eq!(site.listing(), before);
     points_to(&site, Path::new(WORDS), OLD);
+}
+
+/// What a package manager does while `oldbin` is at this point.
+fn package(site: &Site, point: &str) -> site::Said {
+    let (next, path) = (site.path("sbin/nginx.dpkg-new"), site.path("sbin/nginx"));
+    let (next, path, new) = (next.display(), path.display(), new_binary());
+    let command = format!("cp {} {next} && mv {next} {path}", new.display());
+    let words = ["upgrade", "--new", new.to_str().unwrap(), "--soak", "0"];
+    let said = beside(site, &words, point, &command);
+    let is_there = || fs::read(site.path("sbin/nginx")).unwrap() == fs::read(new_binary()).unwrap();
+    assert!(is_there(), "the package's file is gone: {said:?}");
+    assert!(!said.text("remedy").is_empty(), "{said:?}");
+    assert_eq!(site.answer(), OLD);
+    assert!(!site.path("nginx.pid.oldbin").exists());
+    said
+}
+
+/// USR2 starts the package's file, which is not the one that was promised. Red when the way back writes over it, or when
+/// nobody says that it is there.
+fn package_before_usr2() {
+    let site = Site::start(OLD);
+    let said = package(&site, "before changing signal-USR2 1");
+    assert_eq!((said.outcome(), said.code), ("rolled-back", 4), "{said:?}");
+    assert!(said.text("reason").contains("does not execute the new file"), "{said:?}");
+    assert!(said.text("reason").contains("somebody else's file is at the binary's path"), "{said:?}");
+}
+
+/// Red when the swap does not look once more at what it takes away.
+fn package_before_swap() {
+    let site = Site::start(OLD);
+    let said = package(&site, "before installing replace 1");
+    assert_eq!((said.outcome(), said.code), ("refused", 3), "{said:?}");
+    assert!(said.text("reason").contains("another file is at the binary's path"), "{said:?}");
 }
 
 /// What an administrator may have given to the file; each as far as this user and this file system may.

@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::result::{Report, Timings};
 use crate::ExitCode;
 use crate::driver::drive;
-use crate::host::linux::Linux;
+use crate::host::linux::{Linux, file_at};
 use crate::host::{HostError, Traced};
 use crate::journal::Journal;
 use crate::machine::{Goal, Intent, Memory, Outcome, Plan, Reason, StuckState};
@@ -72,8 +72,25 @@ impl Run {
             total_ms: 0.0,
         };
         let report = Report { timings, ..Report::of(plan, &memory, outcome, self.wanted) };
+        let is_foreign = !plan.may_replace(file_at(&plan.binary));
+        let report = if is_foreign { beside_a_foreign_file(report, outcome) } else { report };
         Ok(if plan.options.is_way_back { of_way_back(report) } else { report })
     }
+}
+
+/// Somebody else's file has taken the binary's path meanwhile, and was left there.
+fn beside_a_foreign_file(report: Report, outcome: Outcome) -> Report {
+    if matches!(outcome, Outcome::Stuck(_)) {
+        return report;
+    }
+    let why = report
+        .reason
+        .iter()
+        .cloned()
+        .chain(["somebody else's file is at the binary's path, and stays".to_owned()]);
+    let reason = Some(why.collect::<Vec<_>>().join("; "));
+    let remedy = Some("See whose file that is: the next start of nginx, and the next USR2, execute it.");
+    Report { reason, remedy, ..report }
 }
 
 /// Not even looking works: the journal says how far it came.

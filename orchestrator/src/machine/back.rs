@@ -20,6 +20,7 @@ pub(super) fn back(turn: &Turn<'_>) -> Decision {
     let is_what_runs = seen.binary.is_some() && seen.binary == intent.plan.old.exe;
     let is_restored =
         seen.binary == Some(intent.plan.old_file) || is_what_runs || turn.has(Defect::ForgetsTheFile);
+    let is_restored = is_restored || turn.is_foreign();
     let Some(old) = &seen.old else { return without_old(turn) };
     let may_restore = !is_restored && memory.tries < TRIES_MAX;
     if may_restore && !turn.has(Defect::RestoresTheFileLast) {
@@ -268,7 +269,8 @@ fn without_old(turn: &Turn<'_>) -> Decision {
         Some(heard_ms) if turn.now_ms < heard_ms => return turn.wait(heard_ms, Waiting::NewWorkers),
         None | Some(_) => {}
     }
-    if seen.binary != Some(intent.plan.new_file) && memory.tries < 2 * TRIES_MAX {
+    let is_installed = seen.binary == Some(intent.plan.new_file) || turn.is_foreign();
+    if !is_installed && memory.tries < 2 * TRIES_MAX {
         return Decision::Act(Action::Replace(Side::New), memory.tried());
     }
     let memory = Memory {

@@ -97,8 +97,14 @@ impl Turn<'_> {
         self.now_ms >= self.after(duration_ms)
     }
 
+    /// True if somebody else's file is at the path, as a package manager puts it there. It is none of our business, and
+    /// stays where it is, there and back; the outcome tells of it.
+    pub(super) fn is_foreign(&self) -> bool {
+        !self.intent.plan.may_replace(self.seen.binary)
+    }
+
     /// True if the old binary is at the path, though forward the new one must be: a way back began that could
-    /// not be put on disk. Any other file is somebody else's, and none of our business.
+    /// not be put on disk.
     pub(super) fn is_put_back(&self) -> bool {
         let plan = &self.intent.plan;
         let is_ours = [Some(plan.old_file), Some(plan.binary_before)].contains(&self.seen.binary);

@@ -31,6 +31,9 @@ pub(super) fn install(turn: &Turn<'_>) -> Decision {
     }
     let is_installed =
         turn.seen.binary == Some(turn.intent.plan.new_file) || turn.has(Defect::StartsWhateverIsThere);
+    if !is_installed && turn.is_foreign() {
+        return turn.turn_back(Reason::Changed("another file is at the binary's path".to_owned()));
+    }
     if !is_installed {
         return Decision::Act(Action::Replace(Side::New), turn.memory.tried());
     }

@@ -67,6 +67,15 @@ pub struct Plan {
     pub options: Options,
 }
 
+impl Plan {
+    /// True for a file that this upgrade may take away from the binary's path: the old one, the new one, or none.
+    #[must_use]
+    pub fn may_replace(&self, file: Option<FileId>) -> bool {
+        let ours = [Some(self.old_file), Some(self.new_file), Some(self.binary_before), self.old.exe];
+        file.is_none() || ours.contains(&file)
+    }
+}
+
 /// What the operator chose.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,7 +12,7 @@ pub enum Outcome {
     Draining,
     /// The new binary serves; the old master is kept in reserve, without workers.
     Held,
-    /// The old binary serves as before and is the file at its path.
+    /// The old binary serves as before and is the file at its path, unless somebody else has put one there meanwhile.
     RolledBack,
     /// Nothing was touched.
     Refused,

@@ -160,6 +160,8 @@ impl Linux {
         let pid_file = &self.plan.pid_file;
         match action {
             Action::Note => Ok(Reply::Done),
+            // Once more, at the last instant: nobody else's file is written over.
+            Action::Replace(_) if !self.plan.may_replace(file_at(&self.plan.binary)) => Ok(Reply::Gone),
             Action::Replace(side) => {
                 let link = match side {
                     Side::Old => &self.plan.old_link,

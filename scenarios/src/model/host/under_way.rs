@@ -154,7 +154,7 @@ impl UnderWay {
             Call::Knock { workers, .. } => Reply::Untaken(untaken(world, workers)),
             Call::ReadTroubles { .. } => Reply::Troubles(Vec::new()),
             Call::Act(Action::SignalOrphans { .. }) => return self.send_on(world, 0),
-            Call::Act(action) => return Some(act(world, run, action)),
+            Call::Act(action) => return Some(act(world, plan, run, action)),
             Call::Save(memory) => return Some(save(world, plan, memory)),
             Call::Wait { .. } => Reply::Done,
         }))
@@ -242,9 +242,13 @@ fn orphans(
     kernel.living().filter(is_ours).filter(|process| !has_master(process)).filter_map(look).collect()
 }
 
-fn act(world: &mut World<'_>, run: &Run, action: &Action) -> Answer {
+fn act(world: &mut World<'_>, plan: &Plan, run: &Run, action: &Action) -> Answer {
     match action {
         Action::Note | Action::SignalOrphans { .. } => Ok(Reply::Done),
+        // Nobody else's file is written over.
+        Action::Replace(_) if !plan.may_replace(world.state.kernel.files().at(Path::BINARY).map(file_id)) => {
+            Ok(Reply::Gone)
+        }
         Action::Replace(side) => {
             let link = match side {
                 Side::Old => run.old_link,
