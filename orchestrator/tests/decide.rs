@@ -241,6 +241,10 @@ fn who_drains_is_waited_for_unless_winch_is_known_to_have_been_sent() {
     let unsure = Memory { is_winch_unsure: true, ..sure };
     let waits = at(&unsure, &seen, 1_000);
     assert!(!matches!(waits, Decision::Finished(..)), "{waits:?}");
+    // It may have gone a moment ago, and its master may not have forked another yet.
+    let gone = Observation { old: Some(generation(100, OLD, &children[..2])), ..before() };
+    let again = at(&unsure, &gone, 1_000);
+    assert!(matches!(&again, Decision::Act(Action::Note, sure) if !sure.is_winch_unsure), "{again:?}");
     assert!(unsure.clone().acted(&Action::Note).is_winch_unsure);
     let process = process(100, OLD, Title::Master).identity;
     let winch = Action::Signal { process, signal: Signal::Winch, while_lives: None };

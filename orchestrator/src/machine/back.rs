@@ -192,6 +192,11 @@ fn thin_out(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
         return Some(decision);
     }
     let is_crowded = old.workers().count() > usize::from(before.max(intent.plan.new_workers));
+    if !is_crowded && memory.is_winch_unsure {
+        // One that drained may have gone in the middle of this look, and its master may be about to fork another: behind
+        // the next look at a master that sleeps it has.
+        return Some(Decision::Act(Action::Note, Memory { is_winch_unsure: false, ..memory.clone() }));
+    }
     if !is_crowded || memory.hups >= 2 * TRIES_MAX || turn.has(Defect::LeavesDoubledWorkers) {
         return None;
     }
