@@ -194,7 +194,7 @@ fn new_of(old: &Process, named: PidFile) -> Option<Process> {
 }
 
 /// Workers that have no master and hold a listening socket of this one.
-fn orphans(master: &Process) -> Vec<Process> {
+pub(super) fn orphans(master: &Process) -> Vec<Process> {
     let ours = listeners(master.identity.pid);
     all()
         .filter(|&pid| title(pid) == Title::Worker && !has_master(pid))

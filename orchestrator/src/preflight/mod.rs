@@ -138,11 +138,16 @@ fn not_in_flight(running: &Running, pid_file: &Path) -> Result<PidFile, Refusal>
     let path = oldbin_path(pid_file);
     let content = read_pid_file(&path)
         .map_err(|error| Refusal::BadPidFile { path: path.clone(), why: error.to_string() })?;
-    match content {
-        PidFile::Pid(old) if title(old) == Title::Master => {
-            in_flight(format!("{} names master {old}, which runs", path.display()))
+    if let PidFile::Pid(old) = content
+        && title(old) == Title::Master
+    {
+        return in_flight(format!("{} names master {old}, which runs", path.display()));
+    }
+    match adopt::orphans(&running.master).as_slice() {
+        [] => Ok(content),
+        orphans => {
+            in_flight(format!("{} workers serve beside master {pid} and have no master", orphans.len()))
         }
-        PidFile::Pid(_) | PidFile::Absent | PidFile::Empty | PidFile::Garbage => Ok(content),
     }
 }
 

@@ -24,6 +24,7 @@ use super::host::{ModelHost, file_id, identity, look, pid_file};
 use super::kernel::{Content, Path, Proc};
 use super::runbook::Said;
 use super::shared::Shared;
+use super::truth::is_orphan;
 use super::world::{Broken, Wish, World};
 use crate::scenario::Claim;
 
@@ -172,6 +173,9 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
         && is_master(Pid(old))
     {
         return Err("the oldbin file names a master that runs".into());
+    }
+    if kernel.living().any(|process| is_orphan(world, process)) {
+        return Err("workers serve that have no master".into());
     }
     let binary = kernel.files().at(Path::BINARY).ok_or("there is no binary at its path")?;
     let staged = kernel.files().at(new).ok_or("there is no new binary")?;
