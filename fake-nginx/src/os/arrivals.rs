@@ -79,8 +79,23 @@ pub(super) fn suspend() -> Arrivals {
     take()
 }
 
-/// What handlers have stored since the last look, in their order. Call it with signals blocked.
+/// From here on handlers run whenever a signal comes, as in a worker of nginx.
+pub(super) fn unblock() {
+    let none = SigSet::empty();
+    nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&none), None).expect("a mask can be set");
+}
+
+/// What handlers have stored since the last look, in their order. None runs meanwhile.
 pub(super) fn take() -> Arrivals {
+    let (all, mut before) = (handled().collect::<SigSet>(), SigSet::empty());
+    nix::sys::signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&all), Some(&mut before))
+        .expect("a mask can be set");
+    let arrivals = stored();
+    nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None).expect("a mask can be set");
+    arrivals
+}
+
+fn stored() -> Arrivals {
     let count = COUNT.swap(0, Ordering::SeqCst).min(STORED_MAX);
     STORED[..count].iter().filter_map(|stored| arrival(stored.load(Ordering::SeqCst))).collect()
 }
@@ -91,8 +106,8 @@ fn arrival(stored: u64) -> Option<Arrival> {
     Some(Arrival { signal, sender })
 }
 
-/// epoll_wait(2) with only these signals held back, none in a worker; otherwise it blocks them, so that none is lost
-/// between a look at the flags and the wait.
+/// epoll_wait(2) with only these signals held back: none in a worker, which blocks none at any time. A process that is
+/// its own master blocks them outside of it.
 pub(super) fn wait_events(
     epoll: BorrowedFd<'_>,
     events: &mut [libc::epoll_event],

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::stream::Scope;
 use super::worker::WorkerSockets;
 use super::world::{World, errno, own_pid, rustix_errno, rustix_reply};
-use super::{clock, process};
+use super::{arrivals, clock, process};
 use crate::conf::Level;
 use crate::fault::Fault;
 use crate::http::Context;
@@ -130,6 +130,9 @@ impl World {
         });
         let watched = channel.map_or(Ok(()), |channel| worker.watch_channel(channel));
         self.worker = Some(worker);
+        if slot.is_some() {
+            arrivals::unblock();
+        }
         self.called("epoll_ctl(1)", watched)
     }
 

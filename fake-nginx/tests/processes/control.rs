@@ -18,7 +18,7 @@ use crate::stage::{Stage, release, wait_for};
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("every_process_reports_by_itself_across_fork_and_exec", across_fork_and_exec),
     ("exit_and_crash_end_the_process_before_its_act", ends),
-    ("a_paused_worker_takes_its_signals_when_it_goes_on", pause),
+    ("a_paused_worker_meets_its_signals_and_looks_at_them_with_its_next_event", pause),
     ("where_nobody_listens_a_controlled_fake_goes_on", nobody_listens),
     ("when_the_server_dies_everybody_goes_on", server_dies),
 ];
@@ -196,6 +196,7 @@ fn ends() {
     assert!(server.reports.iter().any(|report| report.role == Role::Worker(4)), "{:?}", server.reports);
 }
 
+/// Red when a worker blocks signals outside of epoll_wait(2): nginx does not, and so may sleep on what it has met.
 fn pause() {
     let stage = Stage::new(&controlled("pause"));
     let mut server = Server::new("pause");
@@ -214,10 +215,18 @@ fn pause() {
     let master = stage.master("nginx.pid");
     stage.signal(master, Signal::USR1);
     server.serve(go_on, |reports| reports.iter().any(|it| it.signals == ["USR1"]));
-    assert!(stage.processes().iter().any(|it| it.pid == pid), "it waits, and the signal with it");
+    assert!(stage.processes().iter().any(|it| it.pid == pid), "it waits");
+    assert_eq!(Stage::pending(pid), 0, "its handler has run");
 
     server.send(*place, Answer::GoOn);
-    server.serve(go_on, |reports| reports.iter().any(|it| it.pid == report.pid && it.moment == "exit"));
+    // A handler that ran before epoll_wait(2) does not end it.
+    server.serve(go_on, |reports| {
+        let has_ended = reports.iter().any(|it| it.pid == report.pid && it.moment == "exit");
+        if !has_ended {
+            stage.signal(pid, Signal::USR1);
+        }
+        has_ended
+    });
     let took = |it: &Report| it.pid == report.pid && it.signals.contains(&"TERM".to_owned());
     assert!(server.reports.iter().any(took), "{:?}", server.reports);
 }

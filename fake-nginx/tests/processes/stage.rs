@@ -127,6 +127,16 @@ impl Stage {
         kernel::pidfd_send_signal(&pidfd, signal).unwrap();
     }
 
+    /// The signals that wait for the process, as a mask.
+    pub(crate) fn pending(pid: i32) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let fields = status.lines().filter_map(|line| {
+            let mask = line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok()
+        });
+        fields.fold(0, |all, mask| all | mask)
+    }
+
     /// The log without times and pids.
     pub(crate) fn log(&self) -> String {
         let text = fs::read_to_string(self.path("error.log")).unwrap_or_default();
