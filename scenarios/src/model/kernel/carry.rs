@@ -176,7 +176,7 @@ impl Kernel {
             Effect::Wait => Reply::Waited(self.wait(pid)),
             Effect::EnterWorker(slot) => {
                 // No configuration of the model has `master_process off`.
-                slot.into_iter().for_each(|slot| self.enter_worker(pid, slot));
+                slot.into_iter().for_each(|slot| self.enter_worker(pid, slot, around));
                 Reply::Done
             }
             effect @ (Effect::Watch { .. }

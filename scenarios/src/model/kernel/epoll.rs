@@ -11,7 +11,7 @@ use super::{Kernel, Proc};
 
 impl Kernel {
     pub(super) fn is_ready(&self, process: &Proc) -> bool {
-        self.has_commands(process.own_channel)
+        self.is_channel_readable(process.own_channel)
             || process.watches.iter().any(|&(fd, _)| self.has_queue(process.socket(fd)))
             || process.connections.iter().any(|&(_, id)| {
                 self.connections.iter().any(|connection| connection.id == id && connection.is_changed)
@@ -36,7 +36,7 @@ impl Kernel {
     fn take_ready(&mut self, at: usize) -> SmallVec<[Ready; 4]> {
         let process = &self.processes[at];
         let mut ready = SmallVec::new();
-        if self.has_commands(process.own_channel) {
+        if self.is_channel_readable(process.own_channel) {
             ready.push(Ready::Channel);
         }
         for &(fd, index) in &process.watches {

@@ -9,6 +9,7 @@ use fake_nginx::machine::{
 };
 use smallvec::SmallVec;
 
+use super::channel::Order;
 use super::{Around, Content, Doing, INIT, Inode, Kernel, Path, Proc, Seen, Shown, Signals};
 use crate::model::choice::{Actor, Who};
 use crate::model::shared::Shared;
@@ -186,13 +187,13 @@ impl Kernel {
         process.exe = exe;
         process.image = image;
         process.shown = Shown::CommandLine;
-        process.channels.clear();
         process.watches.clear();
+        let channels = std::mem::take(&mut process.channels);
         for (_, id) in std::mem::take(&mut process.connections) {
             self.close_id(id, around);
         }
         self.files.close_all_of(pid);
-        self.forget_channels();
+        self.drop_ends(&channels, Order::WorkersFirst, around);
         Ok(())
     }
 
@@ -205,15 +206,15 @@ impl Kernel {
         process.alarm_ms = None;
         process.watches.clear();
         process.fds.clear();
-        process.channels.clear();
         process.own_channel = None;
+        let channels = std::mem::take(&mut process.channels);
         let parent = process.parent;
         for (_, id) in std::mem::take(&mut process.connections) {
             self.close_id(id, around);
         }
         self.close_unheld(around);
         self.files.close_all_of(pid);
-        self.forget_channels();
+        self.drop_ends(&channels, Order::WorkersFirst, around);
         self.adopt_children_of(pid);
         if self.process(parent).is_some_and(Proc::is_alive) {
             self.deliver(parent, Arrival { signal: Signal::Chld, sender: Some(pid) }, around);
@@ -246,11 +247,14 @@ impl Kernel {
         if has_children { Waited::Nobody } else { Waited::NoChildren }
     }
 
-    /// The worker keeps its own end of the channel for its slot.
-    pub(super) fn enter_worker(&mut self, pid: Pid, slot: Slot) {
+    /// The worker keeps its own end of the channel for its slot, and the master's ends of the others.
+    pub(super) fn enter_worker(&mut self, pid: Pid, slot: Slot, around: &mut Around<'_>) {
         let process = self.of(pid);
-        let own = process.channels.iter().position(|(held, _)| *held == slot);
-        process.own_channel = own.map(|at| process.channels.remove(at).1);
         process.signals.unblock();
+        let inherited = process.channels.clone();
+        let own = process.channels.iter().position(|held| held.slot == slot);
+        process.own_channel = own.map(|at| process.channels.remove(at).id);
+        process.channels.iter_mut().for_each(|held| held.has_workers_end = false);
+        self.drop_ends(&inherited, Order::MastersFirst, around);
     }
 }

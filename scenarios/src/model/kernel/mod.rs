@@ -56,7 +56,7 @@ mod time;
 use fake_nginx::machine::Pid;
 use smallvec::SmallVec;
 
-pub use channel::ChannelId;
+pub use channel::{ChannelId, Held};
 pub use connection::{Connection, Place};
 pub use disk::BINARY_BLOCKS;
 pub use file::{Content, Files, Inode, Path};

@@ -1,8 +1,9 @@
 //! One process: its machine, and what a kernel keeps for it.
 
-use fake_nginx::machine::{Conn, Effect, ExitStatus, Fd, Moment, Pid, Process, Slot, Title};
+use fake_nginx::machine::{Conn, Effect, ExitStatus, Fd, Moment, Pid, Process, Title};
 use smallvec::SmallVec;
 
+use super::channel::Held;
 use super::{ChannelId, Inode, Signals};
 use crate::model::choice::{Act, Actor, Name};
 
@@ -37,8 +38,8 @@ pub struct Proc {
     pub watches: SmallVec<[(Fd, u8); 2]>,
     /// What `NGINX` lists.
     pub inherited: Option<SmallVec<[Fd; 4]>>,
-    /// The ends of channels that it holds, by the slot that they are for.
-    pub channels: SmallVec<[(Slot, ChannelId); 4]>,
+    /// The ends of other processes' channels that it holds, by the slot that they are for.
+    pub channels: SmallVec<[Held; 4]>,
     /// Its own end.
     pub own_channel: Option<ChannelId>,
     /// Its connections.

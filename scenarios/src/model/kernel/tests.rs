@@ -1,10 +1,10 @@
 //! Scripts on the simulated kernel with a real nginx machine in it.
 
-use fake_nginx::machine::{Defects, Pid, Signal};
+use fake_nginx::machine::{Defects, Moment, Pid, Signal};
 use fake_nginx::release::Version;
 
 use super::*;
-use crate::model::choice::Who;
+use crate::model::choice::{Act, Name, Who};
 use crate::trace::Kind;
 
 struct Machine {
@@ -15,12 +15,18 @@ struct Machine {
 
 impl Machine {
     fn booted(workers: u16) -> Self {
+        let mut machine = Self::started(workers);
+        machine.rest();
+        machine
+    }
+
+    /// Nobody has taken a step yet.
+    fn started(workers: u16) -> Self {
         let images = [Version::new(1, 22, 1), Version::new(1, 26, 3)];
         let images = images.map(|version| Image::new(version, None, Defects::default())).to_vec();
         let setting = Setting::new(images, vec![Conf { workers, reuseport: false }], 500);
         let mut machine = Self { kernel: Kernel::new(), setting, seen: Vec::new() };
         machine.with(|kernel, around| kernel.start(around));
-        machine.rest();
         machine
     }
 
@@ -31,8 +37,15 @@ impl Machine {
 
     /// Everybody goes on as long as anybody can.
     fn rest(&mut self) {
+        self.go_on(|_| true);
+    }
+
+    /// Whoever may take his next step does.
+    fn go_on(&mut self, may: impl Fn(Name) -> bool) {
         for _ in 0..10_000 {
-            let Some(pid) = self.kernel.runnable().map(|process| process.pid).next() else { return };
+            let Some(pid) = self.kernel.runnable().find(|it| may(it.next_step())).map(|it| it.pid) else {
+                return;
+            };
             self.with(|kernel, around| kernel.step(pid, around));
         }
         panic!("nobody comes to rest");
@@ -228,4 +241,71 @@ fn a_reload_replaces_the_workers_and_keeps_the_socket() {
 
     assert_eq!(machine.accepting(), ["old-worker-2"]);
     assert_eq!(machine.kernel.sockets().len(), 1);
+}
+
+/// A step of the master of this generation, other than this one.
+fn is_of_master_before(generation: u8, moment: Moment) -> impl Fn(Name) -> bool {
+    move |step| {
+        (step.actor.who, step.actor.generation) == (Who::Master, generation) && step.act != Act::Nginx(moment)
+    }
+}
+
+impl Machine {
+    fn kill(&mut self, pid: Pid) {
+        assert!(self.with(|kernel, around| kernel.kill(LABORATORY, pid, Signal::Kill, around)));
+    }
+
+    fn has_sigio(&self, pid: Pid) -> bool {
+        self.kernel.process(pid).unwrap().signals.is_pending(Signal::Io)
+    }
+
+    /// The master reaps a child, and closes its channel.
+    fn reap(&mut self, master: Pid) {
+        self.go_on(is_of_master_before(1, Moment::CloseChannel));
+        self.with(|kernel, around| kernel.step(master, around));
+    }
+}
+
+/// Red when the end of a channel is nothing to read.
+#[test]
+fn the_only_worker_reads_the_end_of_its_channel_when_its_master_dies() {
+    let mut machine = Machine::booted(1);
+    let (master, worker) = (machine.masters()[0], machine.of(Who::Worker)[0]);
+
+    machine.kill(master);
+
+    assert_eq!(machine.kernel.runnable().map(|process| process.pid).collect::<Vec<_>>(), [worker]);
+    machine.rest();
+    assert_eq!(machine.kernel.process(worker).unwrap().own_channel, None);
+    assert_eq!(machine.accepting(), ["old-worker-1"]);
+}
+
+/// Red when what is passed to a worker that reads nothing yet is closed.
+#[test]
+fn an_end_on_its_way_to_a_worker_is_open() {
+    let mut machine = Machine::started(2);
+    machine.go_on(|step| step.actor.nth != 1);
+    let (master, second) = (machine.masters()[0], machine.of(Who::Worker)[1]);
+
+    machine.kill(second);
+    machine.reap(master);
+
+    assert!(machine.has_sigio(master));
+}
+
+/// Red when what was just forked holds one end of its parent's channels only, or closes that one first.
+#[test]
+fn a_new_binary_holds_both_ends_of_a_channel_until_exec() {
+    let mut machine = Machine::booted(2);
+    let (master, second) = (machine.masters()[0], machine.of(Who::Worker)[1]);
+    assert!(machine.with(|kernel, around| kernel.kill(LABORATORY, master, Signal::Usr2, around)));
+    machine.go_on(is_of_master_before(1, Moment::Exec));
+
+    machine.kill(second);
+    machine.reap(master);
+    assert!(!machine.has_sigio(master), "the new binary has the other side");
+
+    let new = machine.masters()[1];
+    machine.with(|kernel, around| kernel.step(new, around));
+    assert!(machine.has_sigio(master));
 }
