@@ -79,10 +79,20 @@ pub(super) fn become_first(arguments: &mut impl Iterator<Item = OsString>) -> Re
             mount_tmpfs(folder)?;
         }
     }
+    shrink_connection_table()?;
     loopback::up().map_err(|error| format!("bring up the loopback device: {error}"))?;
     // Every port but those below 10000, one of which nginx listens on: the load opens thousands of connections.
     let _ = fs::write("/proc/sys/net/ipv4/ip_local_port_range", "10000 65000");
     Ok(User { uid, gid })
+}
+
+/// A network whose table of connections is small: /proc/net/tcp walks all of it at every look, and that of the machine
+/// has a bucket for each 128 kB of memory. Kernels before 6.1 share that one with every network.
+fn shrink_connection_table() -> Result<(), String> {
+    if fs::write("/proc/sys/net/ipv4/tcp_child_ehash_entries", "1024").is_err() {
+        return Ok(());
+    }
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("unshare: {error}"))
 }
 
 /// The first process becomes this executable once more, with these arguments.
