@@ -29,6 +29,8 @@ use std::process::{Command, ExitCode};
 use orchestrator::Rehearsal;
 use orchestrator::machine::Defects;
 
+pub use agent::control;
+
 use crate::conformance::{Sequence, Snapshot};
 use crate::model::script::Script;
 use crate::mutant::Mutant;

@@ -13,6 +13,7 @@ mod puppet;
 mod script;
 mod scripts;
 mod sight;
+mod turns;
 mod wire;
 
 use std::fmt::Debug;
@@ -37,6 +38,7 @@ const NOBODY: &str = "__nobody";
 const RANDOM: &str = "random_scripts_go_the_same_way_on_linux_and_in_the_simulated_kernel";
 
 fn main() -> ExitCode {
+    fake_nginx::run_if_stamped();
     if let Some(code) = live::run_if_agent() {
         return code;
     }
@@ -53,8 +55,13 @@ fn main() -> ExitCode {
         eprintln!("namespaces cannot be had here: no script is played");
     }
     let names = scripts::SCRIPTS.iter().map(|script| script.name).chain([RANDOM]);
-    let trial = |name| Trial::test(name, move || in_namespaces(name)).with_ignored_flag(!has_namespaces);
-    let trials = names.map(trial).collect();
+    let trial = |name: &str| {
+        let own = name.to_owned();
+        Trial::test(name, move || in_namespaces(&own)).with_ignored_flag(!has_namespaces)
+    };
+    let schedules =
+        turns::names().map(|(name, is_slow)| trial(&name).with_ignored_flag(is_slow || !has_namespaces));
+    let trials = names.map(trial).chain(schedules).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -63,6 +70,7 @@ fn in_namespaces(name: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir().unwrap();
     let output = live::apart(&[PLAYER, name, folder.path().to_str().unwrap()]).output().unwrap();
     if output.status.success() {
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
         return Ok(());
     }
     Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)).into())
@@ -79,7 +87,8 @@ fn player(name: &str, folder: &Path) -> ExitCode {
             let is_expected = last == script.last;
             is_expected.then_some(()).ok_or_else(|| format!("both say {last:?} and not {:?}", script.last))
         }),
-        None => draw::play(folder),
+        None if name == RANDOM => draw::play(folder),
+        None => turns::trial(name, folder),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

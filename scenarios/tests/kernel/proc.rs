@@ -56,7 +56,20 @@ pub(crate) fn doing(pid: u32) -> Option<Doing> {
 /// The inode of the socket behind a descriptor.
 pub(crate) fn socket(pid: u32, fd: i32) -> Option<u64> {
     let name = fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?;
-    name.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    inode_of_socket(name.to_str()?)
+}
+
+/// The inode in the name of a socket.
+pub(crate) fn inode_of_socket(link: &str) -> Option<u64> {
+    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// The descriptors in an epoll set.
+pub(crate) fn watched(pid: u32, epoll: i32) -> Vec<i32> {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{epoll}")).unwrap_or_default();
+    info.lines()
+        .filter_map(|line| line.strip_prefix("tfd:")?.split_whitespace().next()?.parse().ok())
+        .collect()
 }
 
 /// The sockets of the namespace.

@@ -26,7 +26,7 @@ use crate::model::choice::{Actor, Name, Who};
 const BACKLOG: i32 = 128;
 
 /// The server.
-pub(super) struct Control {
+pub struct Control {
     listener: OwnedFd,
     connections: BTreeMap<u32, OwnedFd>,
     next_connection: u32,
@@ -47,20 +47,23 @@ pub(super) struct Reporter {
 
 /// A process that has reached a moment, and waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reached {
+pub struct Reached {
     /// Where it is answered.
-    pub(super) connection: u32,
+    pub connection: u32,
     /// The process.
-    pub(super) pid: u32,
+    pub pid: u32,
     /// The moment.
-    pub(super) name: Name,
+    pub name: Name,
     /// How often it was reached, this time included.
-    pub(super) nth: u32,
+    pub nth: u32,
 }
 
 impl Control {
     /// Listens at `path`, for processes of any user.
-    pub(super) fn listen(path: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn listen(path: &Path) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         bind(&listener, &SocketAddrUnix::new(path)?)?;
@@ -78,12 +81,12 @@ impl Control {
     }
 
     /// What tells that somebody connects.
-    pub(super) fn listener(&self) -> BorrowedFd<'_> {
+    pub fn listener(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
 
     /// A process that connects, and the number of its connection.
-    pub(super) fn accept(&mut self) -> Option<(u32, BorrowedFd<'_>)> {
+    pub fn accept(&mut self) -> Option<(u32, BorrowedFd<'_>)> {
         let connection = retry_on_intr(|| accept_with(&self.listener, SocketFlags::CLOEXEC)).ok()?;
         self.next_connection += 1;
         let number = self.next_connection;
@@ -92,7 +95,7 @@ impl Control {
     }
 
     /// What a process reports; `None`: it is gone, or its words make no sense.
-    pub(super) fn hear(&mut self, connection: u32) -> Option<Reached> {
+    pub fn hear(&mut self, connection: u32) -> Option<Reached> {
         let socket = self.connections.get(&connection)?;
         let mut packet = [0; PACKET_BYTES_MAX];
         let read = retry_on_intr(|| recv(socket, &mut packet[..], RecvFlags::DONTWAIT));
@@ -106,12 +109,12 @@ impl Control {
     }
 
     /// A connection that is of no more use.
-    pub(super) fn forget(&mut self, connection: u32) -> Option<OwnedFd> {
+    pub fn forget(&mut self, connection: u32) -> Option<OwnedFd> {
         self.connections.remove(&connection)
     }
 
     /// Answers; that the process is gone by now is no error here.
-    pub(super) fn answer(&self, connection: u32, answer: Answer) {
+    pub fn answer(&self, connection: u32, answer: Answer) {
         if let Some(socket) = self.connections.get(&connection)
             && let Ok(packet) = serde_json::to_vec(&answer)
         {

@@ -23,7 +23,7 @@ mod claim;
 mod condition;
 mod config;
 mod connection;
-mod control;
+pub mod control;
 mod ending;
 mod folder;
 mod isolation;

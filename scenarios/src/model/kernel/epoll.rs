@@ -18,6 +18,16 @@ impl Kernel {
             })
     }
 
+    /// True if epoll_wait(2) would tell of several things at once: of these, Linux tells first what was ready first.
+    #[must_use]
+    pub fn has_several_ready(&self, process: &Proc) -> bool {
+        let listeners = process.watches.iter().filter(|&&(fd, _)| self.has_queue(process.socket(fd))).count();
+        let is_changed =
+            |id: u32| self.connections.iter().any(|connection| connection.id == id && connection.is_changed);
+        let connections = process.connections.iter().filter(|&&(_, id)| is_changed(id)).count();
+        usize::from(self.is_channel_readable(process.own_channel)) + listeners + connections > 1
+    }
+
     fn has_queue(&self, socket: Option<u16>) -> bool {
         socket.is_some_and(|socket| {
             self.sockets.iter().any(|known| known.id == socket && !known.queue.is_empty())

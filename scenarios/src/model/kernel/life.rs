@@ -10,7 +10,7 @@ use fake_nginx::machine::{
 use smallvec::SmallVec;
 
 use super::channel::Order;
-use super::{Around, Content, Doing, INIT, Inode, Kernel, Path, Proc, Seen, Shown, Signals};
+use super::{Around, Content, Defect, Doing, INIT, Inode, Kernel, Path, Proc, Seen, Shown, Signals};
 use crate::model::choice::{Actor, Who};
 use crate::model::shared::Shared;
 
@@ -83,6 +83,9 @@ impl Kernel {
         let actor = self.actor_of(forking.actor, offspring);
         let pid = self.pid_of(actor);
         self.copy_process(parent, pid);
+        if around.has(Defect::PassesOnWhatIsPending) {
+            self.of(pid).signals = self.of(parent).signals.clone();
+        }
         let before = around.seen.len();
         self.go_on(pid, Reply::Child, around);
         let image = match offspring {
@@ -184,6 +187,9 @@ impl Kernel {
         let process = self.of(pid);
         process.machine = Process::new(plan);
         process.signals = process.signals.after_exec();
+        if around.has(Defect::ForgetsWhatIsPendingAtExec) {
+            process.signals.take_pending();
+        }
         process.exe = exe;
         process.image = image;
         process.shown = Shown::CommandLine;
@@ -215,7 +221,9 @@ impl Kernel {
         self.close_unheld(around);
         self.files.close_all_of(pid);
         self.drop_ends(&channels, Order::WorkersFirst, around);
-        self.adopt_children_of(pid);
+        if !around.has(Defect::AdoptsNobody) {
+            self.adopt_children_of(pid);
+        }
         if self.process(parent).is_some_and(Proc::is_alive) {
             self.deliver(parent, Arrival { signal: Signal::Chld, sender: Some(pid) }, around);
         } else {

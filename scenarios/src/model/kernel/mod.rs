@@ -18,13 +18,15 @@
 //! | `socket`, `connection`, `epoll` | listening sockets, connections, readiness |
 //! | `time` | virtual time |
 //! | `carry` | each effect, carried out |
+//! | `defects` | deliberate mistakes, for those who ask whether anybody would notice |
 //! | `puppets` | the same calls for processes that no machine drives: how this kernel is compared with Linux |
 //! | `seen` | what happened |
 //!
 //! # Source
 //! Linux 6.1: `kernel/signal.c`, `kernel/exit.c`, `fs/eventpoll.c`, `net/ipv4/inet_connection_sock.c`.
 //!
-//! `scenarios/tests/kernel` plays scripts here and on Linux, and compares what is seen after each operation.
+//! `scenarios/tests/kernel` plays scripts here and on Linux, and compares what is seen after each operation; its `turns`
+//! does the same with whole upgrades.
 //!
 //! # Not modelled
 //! Memory, users and permissions, several pid files, process groups, TCP below connect and close. Which queue of a
@@ -39,6 +41,7 @@
 mod carry;
 mod channel;
 mod connection;
+mod defects;
 mod disk;
 mod epoll;
 mod file;
@@ -58,6 +61,7 @@ use smallvec::SmallVec;
 
 pub use channel::{ChannelId, Held};
 pub use connection::{Connection, Place};
+pub use defects::Defect;
 pub use disk::BINARY_BLOCKS;
 pub use file::{Content, Files, Inode, Path};
 pub use process::{Doing, Proc, Shown};
@@ -115,6 +119,13 @@ pub struct Around<'a> {
     pub setting: &'a Setting,
     /// What happened, for those who want to know.
     pub seen: &'a mut Vec<Seen>,
+}
+
+impl Around<'_> {
+    /// True if the kernel has this deliberate defect.
+    fn has(&self, defect: Defect) -> bool {
+        self.setting.defect == Some(defect)
+    }
 }
 
 impl Kernel {

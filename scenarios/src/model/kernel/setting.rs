@@ -8,6 +8,8 @@ use fake_nginx::machine::{
 use fake_nginx::release::{Profile, Version};
 use smallvec::SmallVec;
 
+use super::Defect;
+
 /// Where clients connect to.
 pub const ADDRESS: AddressId = AddressId(0);
 
@@ -31,6 +33,8 @@ pub struct Setting {
     pub slow: Slow,
     /// The words of log lines.
     pub names: Names,
+    /// What this kernel does wrong, in the tests of tests.
+    pub defect: Option<Defect>,
 }
 
 /// A binary.
@@ -113,7 +117,7 @@ impl Setting {
             confs.iter().all(|conf| !conf.reuseport || conf.workers <= SOCKETS_MAX),
             "a model world has at most {SOCKETS_MAX} listening sockets"
         );
-        Self { images, confs, slow: Slow { for_ms: slow_ms }, names }
+        Self { images, confs, slow: Slow { for_ms: slow_ms }, names, defect: None }
     }
 
     /// What a process gets to know of the configuration with that number.

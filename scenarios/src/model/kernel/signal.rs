@@ -10,7 +10,7 @@
 
 use fake_nginx::machine::{Arrival, Arrivals, Effect, ExitStatus, Pid, Signal};
 
-use super::{Around, Doing, Kernel, Seen};
+use super::{Around, Defect, Doing, Kernel, Seen};
 
 /// What a process has of signals.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -120,7 +120,8 @@ impl Kernel {
     pub(super) fn deliver(&mut self, to: Pid, arrival: Arrival, around: &mut Around<'_>) {
         let ends = arrival.signal == Signal::Kill || {
             let process = self.of(to);
-            let waits = matches!(process.doing, Doing::Effect(Effect::WaitEvents { .. }));
+            let waits = matches!(process.doing, Doing::Effect(Effect::WaitEvents { .. }))
+                || around.has(Defect::WakesForAnOldHandler);
             process.signals.receive(arrival, waits)
         };
         if ends {

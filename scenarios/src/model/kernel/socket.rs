@@ -7,7 +7,7 @@ use fake_nginx::machine::{AddressId, Effect, Errno, Fd, Listening, Pid, SocketCa
 use smallvec::SmallVec;
 
 use super::setting::free_fd;
-use super::{Around, Doing, Ending, Kernel, Seen};
+use super::{Around, Defect, Doing, Ending, Kernel, Seen};
 
 /// A listening socket.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,7 +68,11 @@ impl Kernel {
             self.sockets.iter().filter(|socket| !is_held(socket)).map(|socket| socket.id).collect();
         for id in unheld {
             let Some(at) = self.sockets.iter().position(|socket| socket.id == id) else { continue };
-            for connection in self.sockets.remove(at).queue {
+            let socket = self.sockets.remove(at);
+            if around.has(Defect::ForgetsTheQueue) {
+                continue;
+            }
+            for connection in socket.queue {
                 self.end_of_server(connection, Ending::Rst, around);
             }
         }
