@@ -37,6 +37,7 @@ const TEST: &str = "OLDBIN_TEST";
 const RELEASES: &str = "OLDBIN_TEST_RELEASES";
 const OLD: &str = "1.22.1";
 const NEW: &str = "1.26.3";
+const TESTS_PER_CORE: usize = 2;
 
 /// Every test, by the sentence that it proves.
 const TESTS: &[(&str, fn())] = &[
@@ -95,7 +96,11 @@ fn main() -> ExitCode {
             Some(why) => trial.with_kind(why).with_ignored_flag(true),
         });
     }
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    // They mostly wait.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads = arguments.test_threads.or(Some(TESTS_PER_CORE * cores));
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// Tests that need a machine of their own: its pids and its mounts.

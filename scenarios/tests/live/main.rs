@@ -23,7 +23,10 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(kill::LABORATORY) {
         return kill::laboratory();
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They mostly wait.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads = arguments.test_threads.or(Some(2 * cores));
     let has_nginx = !live::nginx::releases().is_empty();
     if !has_nginx {
         eprintln!(
