@@ -46,7 +46,8 @@ impl Compiled {
 
     fn told(text: &str) -> Option<Self> {
         let arguments = text.lines().find_map(|line| line.strip_prefix("configure arguments:"))?;
-        let words = words(arguments);
+        // A release that broke its own quoting tells nothing.
+        let words = shlex::split(arguments)?;
         let value = |name: &str, without: &str| {
             let value = words.iter().rev().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
             value.unwrap_or(without).to_owned()
@@ -61,22 +62,6 @@ impl Compiled {
             prefix,
         })
     }
-}
-
-/// Words as a shell would take them: `configure` puts a value with blanks between quotes.
-fn words(text: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut quote = None;
-    for next in text.chars() {
-        match quote {
-            Some(open) if open == next => quote = None,
-            None if matches!(next, '\'' | '"') => quote = Some(next),
-            None if next.is_whitespace() => words.push(String::new()),
-            Some(_) | None => words.last_mut().into_iter().for_each(|word| word.push(next)),
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 #[cfg(test)]
