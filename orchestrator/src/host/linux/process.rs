@@ -7,6 +7,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
 use crate::machine::{FileId, Identity, Process, Title};
 
 /// What `/proc/PID/stat` tells.
@@ -16,7 +19,14 @@ pub(crate) struct Stat {
     pub(crate) parent: u32,
     pub(crate) session: u32,
     pub(crate) started: u64,
+    /// It has begun to end: nothing of its program runs any more.
+    pub(crate) is_exiting: bool,
 }
+
+/// `PF_EXITING` among the flags.
+const EXITING: u64 = 0x4;
+/// How long the kernel may take to end a process that has begun to: it closes files, and may have to wait for a core.
+const EXIT_WITHIN: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// `None`: there is no such process.
 pub(crate) fn stat(pid: u32) -> Option<Stat> {
@@ -28,8 +38,9 @@ pub(crate) fn stat(pid: u32) -> Option<Stat> {
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
-    let started = fields.nth(15)?.parse().ok()?;
-    Some(Stat { state, parent, session, started })
+    let flags: u64 = fields.nth(2)?.parse().ok()?;
+    let started = fields.nth(12)?.parse().ok()?;
+    Some(Stat { state, parent, session, started, is_exiting: flags & EXITING != 0 })
 }
 
 /// What the process executes; `None`: not allowed to see, or gone.
@@ -80,17 +91,31 @@ fn title_of(command_line: &str) -> Title {
 
 /// The process that has this pid now; zombies are none.
 ///
-/// A process on its way out has given up its memory, and with it its command line, before it is a zombie.
+/// A process on its way out has given up its memory, and with it its command line, before it is a zombie. Until then
+/// others still find it, and so its end is waited for: whoever is told here that it is gone can say so.
 pub(crate) fn look(pid: u32) -> Option<Process> {
     let before = stat(pid)?;
     let words = command_line(pid);
-    if matches!(before.state, 'Z' | 'X') || words.is_empty() {
+    if matches!(before.state, 'Z' | 'X') {
+        return None;
+    }
+    if words.is_empty() {
+        wait_for_its_end(pid);
         return None;
     }
     let identity = Identity { pid, started: before.started, exe: exe(pid) };
     let process = Process { identity, title: title_of(&words) };
     // The same start time at both ends: all of it was about one process.
     (stat(pid)?.started == before.started).then_some(process)
+}
+
+/// Returns when a process that has begun to end is at its end.
+fn wait_for_its_end(pid: u32) {
+    let handle = || pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok();
+    let Some(handle) = handle() else { return };
+    if stat(pid).is_some_and(|now| now.is_exiting && !matches!(now.state, 'Z' | 'X')) {
+        let _ = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&EXIT_WITHIN));
+    }
 }
 
 /// True if this very process is alive.
@@ -184,6 +209,19 @@ mod tests {
         assert_eq!(title_of("nginx: worker process is sh"), Title::ShuttingDown);
         assert_eq!(title_of("nginx: woster process /usr/sbin/nginx"), Title::Master);
         assert_eq!(title_of("nginx: worker processusr/sbin/nginx"), Title::Master);
+    }
+
+    /// Red when the flags are read from another field.
+    #[test]
+    fn a_process_that_has_begun_to_end_is_told_from_one_that_runs() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), options).unwrap();
+        assert!(stat(child.id()).unwrap().is_exiting);
+        assert!(!stat(std::process::id()).unwrap().is_exiting);
+        assert_eq!(look(child.id()), None);
+        child.wait().unwrap();
     }
 
     /// Red if the list is taken as it is read: then a few of a thousand readings miss the child that lives.
