@@ -12,7 +12,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use scenarios::explore::Stop;
 use scenarios::model::choice::Seeded;
+use scenarios::model::exhaustive::{self, Limits};
 use scenarios::model::rules::Rule;
 use scenarios::model::script::Stages;
 use scenarios::mutant;
@@ -23,6 +25,8 @@ const WITHIN: u64 = 20_000;
 const BEYOND_WITHIN: u64 = 300;
 /// The same, if there is time.
 const DEEP_WITHIN: u64 = 20_000;
+/// Within how many states of a bound a defect counts as found by the search.
+const STATES_MAX: usize = 20_000;
 /// How many look at once.
 const JOBS: usize = 2;
 const REGENERATE: &str = "OLDBIN_WRITE_DOCS=1 cargo test --test defects the_page";
@@ -123,6 +127,25 @@ const BEYOND: &[Finder] = &[
     },
 ];
 
+/// Defects that every interleaving shows, and the first of the bounds of every change in which it does.
+const SEARCHED: &[(&str, &str)] = &[
+    ("fake.quits-the-new-binary-too", "upgrade workers=1 fresh=1"),
+    ("fake.deletes-the-wrong-pid-file", "upgrade workers=2"),
+    ("fake.closes-listeners-on-noaccept", "upgrade workers=1 fault=full-disk"),
+    ("fake.daemonises-the-new-binary", "upgrade workers=1 binary=3"),
+    ("fake.tells-fresh-workers-to-go", "upgrade workers=1 fault=reload"),
+    ("orchestrator.quits-without-looking", "upgrade workers=2"),
+    ("orchestrator.believes-the-pid-file", "upgrade workers=2"),
+    ("orchestrator.forgets-the-file", "upgrade workers=1 crashes=1"),
+    ("orchestrator.retires-before-reviving", "rollback workers=1 fresh=1"),
+    ("orchestrator.ignores-orphans", "upgrade workers=1 fault=kill-old-master"),
+    ("orchestrator.forgets-the-winch", "rollback workers=1 fresh=1"),
+    ("orchestrator.leaves-the-oldbin-file", "upgrade workers=1 fault=kill-old-master"),
+    ("orchestrator.forgets-the-hup", "rollback workers=1 fresh=1"),
+    ("orchestrator.waits-for-the-journal", "upgrade workers=1 fault=full-disk"),
+    ("orchestrator.forgets-the-last-word", "upgrade workers=1 fault=kill-old-master"),
+];
+
 /// What noticed a defect, and in which script, from 1.
 type Caught = Option<(Rule, u64)>;
 
@@ -131,15 +154,19 @@ static CAUGHT: LazyLock<BTreeMap<String, Caught>> = LazyLock::new(|| hunt(BEYOND
 
 /// Plays scripts with each defect until a rule is broken.
 fn hunt(beyond_within: u64) -> BTreeMap<String, Caught> {
-    let names = mutant::all();
+    in_parallel(&mutant::all(), |name| (name.clone(), caught(name, beyond_within))).into_iter().collect()
+}
+
+/// The same with each of many, several at once.
+fn in_parallel<T: Sync, R: Send>(all: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {
-        let own = std::iter::from_fn(|| names.get(next.fetch_add(1, Ordering::Relaxed)));
-        own.map(|name| (name.clone(), caught(name, beyond_within))).collect::<Vec<_>>()
+        let own = std::iter::from_fn(|| all.get(next.fetch_add(1, Ordering::Relaxed)));
+        own.map(&act).collect::<Vec<_>>()
     };
     thread::scope(|scope| {
-        let hunters = [(); JOBS].map(|()| scope.spawn(work));
-        hunters.into_iter().flat_map(|hunter| hunter.join().unwrap()).collect()
+        let workers = [(); JOBS].map(|()| scope.spawn(work));
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
 }
 
@@ -181,6 +208,43 @@ fn even_many_scripts_do_not_find_what_is_listed() {
     assert_listed(&hunt(DEEP_WITHIN));
 }
 
+/// After how many states the search finds each of [`SEARCHED`]; `None`: it does not.
+static SEARCH: LazyLock<BTreeMap<&str, (&str, Option<usize>)>> = LazyLock::new(|| {
+    let found = in_parallel(SEARCHED, |&(name, bound)| (name, (bound, states_until(name, bound))));
+    found.into_iter().collect()
+});
+
+/// After how many states of a bound the search finds a defect.
+fn states_until(name: &str, bound: &str) -> Option<usize> {
+    let mistakes = mutant::mistakes(&[name.parse().unwrap()]);
+    let limits = Limits { first_only: true, states_max: STATES_MAX, ..Limits::EVERYTHING };
+    let cell = exhaustive::named(bound).unwrap();
+    let report = exhaustive::explore(&cell, mistakes, limits, &mut |_| Stop::No);
+    (!report.found.is_empty()).then_some(report.states)
+}
+
+/// Red when a rule no longer notices a defect, or when the search misses an order.
+#[test]
+fn every_interleaving_within_a_bound_shows_the_defects_that_are_listed() {
+    for (name, (bound, states)) in SEARCH.iter() {
+        assert!(states.is_some(), "{name} is not found within {STATES_MAX} states of {bound:?}");
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --test defects the_search_finds -- --ignored"]
+fn the_search_finds_no_more_than_is_listed() {
+    let unlisted: Vec<String> =
+        mutant::all().into_iter().filter(|name| SEARCHED.iter().all(|(known, _)| known != name)).collect();
+    let bounds: Vec<String> = exhaustive::cells().iter().map(ToString::to_string).collect();
+    let found = in_parallel(&unlisted, |name| {
+        let bound = bounds.iter().find(|bound| states_until(name, bound).is_some());
+        bound.map(|bound| format!("(\"{name}\", \"{bound}\"),"))
+    });
+    let found: Vec<String> = found.into_iter().flatten().collect();
+    assert!(found.is_empty(), "put these into SEARCHED:\n{}", found.join("\n"));
+}
+
 #[test]
 fn the_laboratory_has_many_ways_to_fail() {
     assert!(CAUGHT.len() >= 50, "{}", CAUGHT.len());
@@ -200,7 +264,7 @@ fn the_page_in_docs_is_the_one_that_is_made_from_the_hunt() {
 type Column = (&'static str, fn(&str) -> String);
 
 /// What the page tells beside a mutant's name. Another strategy is another column.
-const COLUMNS: [Column; 4] = [
+const COLUMNS: [Column; 5] = [
     ("what is wrong", |name| SENTENCES[name].clone()),
     ("caught by", |name| {
         let rule = CAUGHT[name].map(|(rule, _)| format!("`{}`", rule.name()));
@@ -208,6 +272,10 @@ const COLUMNS: [Column; 4] = [
     }),
     ("random scripts", |name| {
         CAUGHT[name].map_or_else(|| "no".to_owned(), |(_, nth)| format!("after {nth}"))
+    }),
+    ("every interleaving", |name| match SEARCH.get(name) {
+        Some((bound, Some(states))) => format!("`{bound}`, after {states}"),
+        Some((_, None)) | None => "no".to_owned(),
     }),
     ("why not", |name| beyond(name).map_or("", |finder| finder.why).to_owned()),
 ];
@@ -218,7 +286,8 @@ fn page() -> String {
          A laboratory that has never failed has proved nothing. Each mutant is the fake or the orchestrator with one\n\
          deliberate defect. Random scripts in the model are played with it from seed 0 on, until a rule is broken; the\n\
          rules stand in `scenarios::model::rules`. What they do not find is found elsewhere. *Tables of decisions* are\n\
-         the orchestrator's own tests.\n\n",
+         the orchestrator's own tests. *Every interleaving* is the first of the bounds that every change must pass whose\n\
+         search meets a broken rule, and after how many states, if these are fewer than 20,000.\n\n",
     );
     let heads = COLUMNS.map(|(head, _)| head);
     let _ = writeln!(page, "| mutant | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
