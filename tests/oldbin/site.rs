@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal};
 
 const WORKERS: usize = 2;
+/// No client gets it by chance.
+const PORT: u16 = 8099;
 /// Far beyond what anything here takes; only a hang reaches it.
 const LOOKS_MAX: u32 = 4_000;
 
@@ -26,10 +29,19 @@ pub(crate) fn release(version: &str) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
+/// A loopback address that nobody else has: its folder's name is drawn at random. A port that was free a moment ago may
+/// be a client's by now.
+fn address_of_its_own(folder: &Path) -> SocketAddr {
+    let mut hasher = DefaultHasher::new();
+    folder.hash(&mut hasher);
+    let [a, b, c, ..] = hasher.finish().to_le_bytes();
+    (Ipv4Addr::new(127, a.clamp(1, 250), b, c.clamp(1, 250)), PORT).into()
+}
+
 /// One nginx and everything that belongs to it.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
-    port: u16,
+    address: SocketAddr,
 }
 
 /// What `oldbin` said at its end.
@@ -118,8 +130,8 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         // root's workers are nobody, and must reach what they serve.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let site = Self { folder, port };
+        let address = address_of_its_own(folder.path());
+        let site = Self { folder, address };
         fs::create_dir(site.path("sbin")).unwrap();
         fs::copy(release(version).unwrap(), site.path("sbin/nginx")).unwrap();
         fs::write(site.path("nginx.conf"), site.configuration()).unwrap();
@@ -140,10 +152,10 @@ impl Site {
             .collect();
         format!(
             "{user}\nworker_processes {WORKERS};\npid {};\nerror_log {} notice;\nevents {{ worker_connections 64; }}\n\
-             http {{ access_log off; {temporary} server {{ listen 127.0.0.1:{}; location / {{ return 200 $nginx_version; }} }} }}\n",
+             http {{ access_log off; {temporary} server {{ listen {}; location / {{ return 200 $nginx_version; }} }} }}\n",
             self.path("nginx.pid").display(),
             self.path("error.log").display(),
-            self.port
+            self.address
         )
     }
 
@@ -152,11 +164,11 @@ impl Site {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.address.to_string()
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.port)
+        format!("http://{}/", self.address)
     }
 
     pub(crate) fn pid(&self, file: &str) -> u32 {
@@ -261,7 +273,7 @@ impl Site {
 
     /// The release that answers.
     pub(crate) fn answer(&self) -> String {
-        get(self.port).unwrap()
+        get(self.address).unwrap()
     }
 
     fn workers(&self) -> Vec<u32> {
@@ -323,13 +335,13 @@ impl Site {
 
     fn load_by(&self, clients: usize) -> Load {
         let is_over = Arc::new(AtomicBool::new(false));
-        let port = self.port;
+        let address = self.address;
         let client = |_| {
             let is_over = Arc::clone(&is_over);
             std::thread::spawn(move || {
                 let (mut served, mut lost) = (0, Vec::new());
                 while !is_over.load(Ordering::Relaxed) {
-                    match get(port) {
+                    match get(address) {
                         Ok(_) => served += 1,
                         Err(error) => lost.push(error.to_string()),
                     }
@@ -370,8 +382,8 @@ impl Load {
 }
 
 /// One fresh connection.
-fn get(port: u16) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+fn get(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
     let mut text = String::new();
