@@ -18,12 +18,13 @@ pub(crate) use knock::{taken, untaken};
 pub(crate) use probe::{Target, is_good};
 pub use process::children_of_thread;
 pub(crate) use process::{
-    all, children, command_line, exe, file_id, has_master, is_asleep_in_sigsuspend, look, owner, stat, title,
+    all, children, command_line, ends_within, exe, file_id, has_master, is_asleep_in_sigsuspend, look, owner,
+    stat, title,
 };
 pub use socket_diag::SocketDiag;
 pub(crate) use sockets::{accepted_by, connections, listeners, named_listeners};
 pub(crate) use troubles::{dropped, lines_since, mark, tail};
-pub(crate) use wait::{Handles, ends_within};
+pub(crate) use wait::Handles;
 
 use std::collections::BTreeMap;
 use std::fs;

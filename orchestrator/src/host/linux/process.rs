@@ -5,7 +5,10 @@
 //! `ngx_process_cycle.c`, unchanged from 1.14 to 1.31.
 
 use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -26,7 +29,7 @@ pub(crate) struct Stat {
 /// `PF_EXITING` among the flags.
 const EXITING: u64 = 0x4;
 /// How long the kernel may take to end a process that has begun to: it closes files, and may have to wait for a core.
-const EXIT_WITHIN: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+const EXIT_MS_MAX: u64 = 2_000;
 
 /// `None`: there is no such process.
 pub(crate) fn stat(pid: u32) -> Option<Stat> {
@@ -111,11 +114,21 @@ pub(crate) fn look(pid: u32) -> Option<Process> {
 
 /// Returns when a process that has begun to end is at its end.
 fn wait_for_its_end(pid: u32) {
-    let handle = || pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok();
-    let Some(handle) = handle() else { return };
+    let Some(handle) = handle_of(pid) else { return };
     if stat(pid).is_some_and(|now| now.is_exiting && !matches!(now.state, 'Z' | 'X')) {
-        let _ = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&EXIT_WITHIN));
+        let _ = ends_within(&handle, EXIT_MS_MAX);
     }
+}
+
+/// A handle of whoever has this pid now.
+pub(super) fn handle_of(pid: u32) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()
+}
+
+/// True if the process of this handle ends within that time.
+pub(crate) fn ends_within(handle: impl AsFd, within_ms: u64) -> io::Result<bool> {
+    let timeout = Timespec::try_from(Duration::from_millis(within_ms)).map_err(io::Error::other)?;
+    Ok(poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout))? > 0)
 }
 
 /// True if this very process is alive.

@@ -29,23 +29,20 @@ pub(crate) fn mark(path: &Path) -> Option<LogMark> {
 /// file of that name now.
 pub(crate) fn lines_since(mark: &LogMark, pids: &[u32]) -> Vec<String> {
     let from = if file_at(&mark.path) == Some(mark.file) { mark.length } else { 0 };
-    let read = || {
-        let mut file = File::open(&mark.path)?;
-        file.seek(SeekFrom::Start(from))?;
-        let mut bytes = Vec::new();
-        file.take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>(bytes)
-    };
-    let text = read().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = File::open(&mark.path).and_then(|file| text_from(file, from)).unwrap_or_default();
     let is_theirs = |line: &&str| bad_line(line).is_some_and(|pid| pids.contains(&pid));
     text.lines().filter(is_theirs).take(LINES_MAX).map(shorten).collect()
 }
 
 /// The last lines of a log.
 pub(crate) fn tail(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES_MAX)))?;
+    text_from(file, length.saturating_sub(LOG_BYTES_MAX))
+}
+
+fn text_from(mut file: File, from: u64) -> std::io::Result<String> {
+    file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -93,12 +91,6 @@ impl Waiter {
     }
 }
 
-/// True if the process of this handle ends within that time.
-pub(crate) fn ends_within(handle: impl AsFd, within_ms: u64) -> io::Result<bool> {
-    let timeout = Timespec::try_from(Duration::from_millis(within_ms)).map_err(io::Error::other)?;
-    Ok(poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout))? > 0)
-}
-
 /// `None`: no event then, and the timer alone must do.
 fn watch_folder(pid_file: &Path) -> Option<OwnedFd> {
     use inotify::{CreateFlags, WatchFlags};
@@ -127,8 +119,7 @@ impl Handles {
         match self.0.entry((identity.pid, identity.started)) {
             Entry::Occupied(held) => Some(held.into_mut()),
             Entry::Vacant(place) => {
-                let pid = rustix::process::Pid::from_raw(i32::try_from(identity.pid).ok()?)?;
-                let handle = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()?;
+                let handle = super::process::handle_of(identity.pid)?;
                 // Opened first, compared then: if it is alive now, the handle is its.
                 super::process::is_alive(identity).then(|| &*place.insert(handle))
             }
