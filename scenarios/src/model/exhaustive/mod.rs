@@ -12,11 +12,14 @@
 //! | `walk` | the edges of a node, and what is wrong behind one |
 //! | `futures` | what others can do before a look: the reduction |
 //! | `search` | which nodes were met, breadth or depth first, and the way to one |
+//! | `again` | tests: another engine, that plays whole runs of the ordinary world |
 //!
 //! # What must hold
 //! What must hold in random scripts (`judge`), behind every edge; and from every state, if nothing goes wrong any
 //! more, a calm end can be reached.
 
+#[cfg(test)]
+mod again;
 mod cell;
 mod futures;
 mod node;

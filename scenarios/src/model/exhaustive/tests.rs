@@ -12,18 +12,18 @@ use crate::model::choice::Calm;
 use crate::model::script::{Mistakes, Stages};
 use crate::mutant;
 
-const FULL: Limits = Limits { reduces: false, ..Limits::EVERYTHING };
+pub(super) const FULL: Limits = Limits { reduces: false, ..Limits::EVERYTHING };
 
-fn mistakes(name: &str) -> Mistakes {
+pub(super) fn mistakes(name: &str) -> Mistakes {
     mutant::mistakes(&[name.parse().unwrap()])
 }
 
-fn run(cell: &str, mistakes: Mistakes, limits: Limits) -> Report {
+pub(super) fn run(cell: &str, mistakes: Mistakes, limits: Limits) -> Report {
     explore(&named(cell).unwrap(), mistakes, limits, &mut |_| Stop::No)
 }
 
 /// What is wrong, and what was claimed.
-fn verdict(report: &Report) -> (BTreeSet<String>, BTreeSet<String>) {
+pub(super) fn verdict(report: &Report) -> (BTreeSet<String>, BTreeSet<String>) {
     let wrong = report.found.iter().map(|found| search::kind(&found.why)).collect();
     let reached = report.reached.keys().filter(|name| name.starts_with("claim.")).cloned().collect();
     (wrong, reached)

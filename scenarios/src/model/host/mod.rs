@@ -13,6 +13,8 @@ use orchestrator::machine::{self as machine, Action, FileId, Identity, Plan, Pro
 use super::choice::Act;
 use super::fault::Fault;
 use super::kernel::{Content, Inode, Proc, Shown};
+#[cfg(test)]
+use super::world::Told;
 use super::world::{Broken, World};
 
 pub(super) use under_way::{Run, UnderWay};
@@ -64,6 +66,8 @@ impl Host for ModelHost<'_, '_> {
             return Err(HostError::Crashed);
         }
         self.calls += 1;
+        #[cfg(test)]
+        self.world.is_told(Told::Calls(&call));
         let waits = matches!(call, Call::Wait { .. });
         let mut call = UnderWay::new(call);
         if waits {
@@ -74,7 +78,10 @@ impl Host for ModelHost<'_, '_> {
             self.survives()?;
         }
         loop {
-            if let Some(answer) = call.go(self.world, &self.plan, &mut self.run) {
+            let answer = call.go(self.world, &self.plan, &mut self.run);
+            #[cfg(test)]
+            self.world.is_told(answer.as_ref().map_or(Told::Sees(&call), Told::Answer));
+            if let Some(answer) = answer {
                 return answer;
             }
             self.blink(&call)?;

@@ -25,6 +25,8 @@ use super::kernel::{Content, Path, Proc};
 use super::runbook::Said;
 use super::shared::Shared;
 use super::truth::is_orphan;
+#[cfg(test)]
+use super::world::Told;
 use super::world::{Broken, Wish, World};
 use crate::scenario::Claim;
 
@@ -242,6 +244,8 @@ fn stage(world: &mut World<'_>, master: &Proc, new_image: u8) -> (Path, Path) {
 impl Run {
     fn go(self, world: &mut World<'_>, crash_at: Option<u32>) -> Result<Ended, Broken> {
         let Self { intent, memory, wanted } = self;
+        #[cfg(test)]
+        world.is_told(Told::Begins(&intent, &memory));
         let mut host = ModelHost::new(world, intent.plan.clone(), crash_at);
         host.world.command_begins();
         let ended = drive(&mut host, &intent, memory, |_, _| {});

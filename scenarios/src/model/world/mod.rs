@@ -8,6 +8,8 @@ mod mishap;
 mod motion;
 mod snapshot;
 mod strike;
+#[cfg(test)]
+mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +33,8 @@ use mishap::Mishaps;
 pub(in crate::model) use motion::Way;
 pub use motion::{Tick, Wish};
 pub(in crate::model) use snapshot::Snapshot;
+#[cfg(test)]
+pub(in crate::model) use witness::{Told, Witness};
 
 /// Steps after which a run is broken off: something spins.
 pub const STEPS_MAX: u32 = 200_000;
@@ -113,6 +117,9 @@ pub struct World<'c> {
     /// Where the journal stood when the last command was told that it was interrupted.
     interrupted_in: Option<Phase>,
     deadline_ms: u64,
+    /// Who looks on.
+    #[cfg(test)]
+    pub(in crate::model) witness: Option<&'c mut dyn Witness>,
 }
 
 /// An instant at which a fresh connection found nobody.
@@ -198,6 +205,8 @@ impl<'c> World<'c> {
             is_commanded: false,
             interrupted_in: None,
             deadline_ms: u64::MAX,
+            #[cfg(test)]
+            witness: None,
         }
     }
 

@@ -64,6 +64,8 @@ impl World<'_> {
     /// # Errors
     /// [`Broken::Steps`] if this never ends.
     pub fn tick(&mut self, wish: Wish) -> Result<Tick, Broken> {
+        #[cfg(test)]
+        self.is_watched(wish)?;
         let mut found = self.ways(wish);
         if (!self.planned.is_empty() || self.moments.is_some()) && self.strike(found.names[0]) {
             found = self.ways(wish);
