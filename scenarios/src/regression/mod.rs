@@ -38,10 +38,16 @@ impl Regression {
     /// same failure gets the same name.
     #[must_use]
     pub fn found(shrunk: &Shrunk) -> Self {
+        Self::found_by("random scripts", shrunk)
+    }
+
+    /// The same, of whoever else has found it.
+    #[must_use]
+    pub fn found_by(who: &str, shrunk: &Shrunk) -> Self {
         let mut found = Self {
             name: String::new(),
             why: "Nobody has told this story yet.".to_owned(),
-            source: Some("found by random scripts".to_owned()),
+            source: Some(format!("found by {who}")),
             script: shrunk.script.clone(),
             deviations: shrunk.deviations.clone(),
             wrong: shrunk.why.clone(),

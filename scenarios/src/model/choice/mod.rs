@@ -68,17 +68,28 @@ impl<'a> Label<'a> {
 pub trait Chooser {
     /// Picks one of `n` ways, `n` being at least 2. The answer is below `n`.
     fn choose(&mut self, n: usize, label: Label<'_>) -> usize;
+
+    /// A step was the only one that was possible. Who picks by numbers need not know.
+    fn passes(&mut self, _only: Name) {}
 }
 
 impl<C: Chooser + ?Sized> Chooser for &mut C {
     fn choose(&mut self, n: usize, label: Label<'_>) -> usize {
         (**self).choose(n, label)
     }
+
+    fn passes(&mut self, only: Name) {
+        (**self).passes(only);
+    }
 }
 
 impl<C: Chooser + ?Sized> Chooser for Box<C> {
     fn choose(&mut self, n: usize, label: Label<'_>) -> usize {
         (**self).choose(n, label)
+    }
+
+    fn passes(&mut self, only: Name) {
+        (**self).passes(only);
     }
 }
 

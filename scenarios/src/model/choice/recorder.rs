@@ -48,6 +48,11 @@ impl<C: Chooser> Recorder<C> {
         Self { inner, choices: Vec::new(), deviations: Vec::new(), seen: BTreeMap::new() }
     }
 
+    /// Who was asked.
+    pub(in crate::model) const fn inner(&self) -> &C {
+        &self.inner
+    }
+
     /// Every choice, in order.
     pub fn choices(&self) -> &[Choice] {
         &self.choices
@@ -76,6 +81,10 @@ impl<C: Chooser> Chooser for Recorder<C> {
             }
         }
         taken
+    }
+
+    fn passes(&mut self, only: Name) {
+        self.inner.passes(only);
     }
 }
 

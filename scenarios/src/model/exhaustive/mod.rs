@@ -12,6 +12,7 @@
 //! | `walk` | the edges of a node, and what is wrong behind one |
 //! | `futures` | what others can do before a look: the reduction |
 //! | `search` | which nodes were met, breadth or depth first, and the way to one |
+//! | `told` | a way to something wrong, as a story that anybody can play |
 //! | `again` | tests: another engine, that plays whole runs of the ordinary world |
 //!
 //! # What must hold
@@ -27,8 +28,10 @@ mod search;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod told;
 mod walk;
 
 pub use cell::{Cell, Procedure, cells, crashes, named, pairs, wider};
 pub use node::Label;
 pub use search::{Found, Limits, Order, Report, explore};
+pub use told::as_story;

@@ -11,6 +11,7 @@ use crate::explore::Stop;
 use crate::model::choice::Calm;
 use crate::model::script::{Mistakes, Stages};
 use crate::mutant;
+use crate::regression::{self, Regression, Verdict};
 
 pub(super) const FULL: Limits = Limits { reduces: false, ..Limits::EVERYTHING };
 
@@ -88,6 +89,34 @@ fn a_way_to_something_wrong_is_told_from_the_beginning() {
 
     let path: Vec<_> = report.found[0].path.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(format!("{}\n{}", report.found[0].why, path.join("\n")));
+}
+
+/// The file of what is wrong is wrong in the same way when it is played, and holds without the mistake. Red when a
+/// fault of the way strikes at another step, or its steps are taken in another order.
+#[test]
+fn what_is_wrong_becomes_a_file_that_replays() {
+    for (cell, mutant) in [
+        ("upgrade", "orchestrator.believes-the-pid-file"),
+        ("upgrade fault=full-disk", "orchestrator.forgets-the-file"),
+        ("upgrade fault=second-usr2", "fake.accepts-a-second-usr2"),
+        ("upgrade crashes=1", "orchestrator.retires-before-reviving"),
+    ] {
+        let mistakes = mistakes(mutant);
+        let report = run(cell, mistakes, Limits { first_only: true, ..Limits::EVERYTHING });
+        let story = as_story(&named(cell).unwrap(), mistakes, &report.found[0]).unwrap();
+        let file = Regression::found_by("a test", &story).to_string();
+        let read = regression::parse("found.kdl", &file).unwrap();
+
+        let Verdict::Violated(why) = regression::replay(&read, mistakes).verdict else {
+            panic!("{cell} {mutant}: it holds\n{file}");
+        };
+        assert_eq!(search::kind(&why), search::kind(&report.found[0].why), "{cell} {mutant}");
+        assert_eq!(
+            regression::replay(&read, Mistakes::default()).verdict,
+            Verdict::Held,
+            "{cell} {mutant}\n{file}"
+        );
+    }
 }
 
 #[test]

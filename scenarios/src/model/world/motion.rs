@@ -72,6 +72,7 @@ impl World<'_> {
         }
         let Ways { mut ways, names } = found;
         let taken = if ways.len() == 1 {
+            self.chooser.passes(names[0]);
             0
         } else {
             self.counts.choices += 1;
