@@ -93,3 +93,69 @@ fn files_that_do_not_belong_together_are_refused_by_name() {
         .stderr(contains("2-of-2.json").and(contains("pct")));
     lab().arg("merge").arg(&broken).assert().code(2).stderr(contains("broken.json:2:"));
 }
+
+const BOUNDS: [&str; 6] =
+    ["explore", "--exhaustive", "--cell", "upgrade binary=5", "--cell", "upgrade fault=full-disk"];
+
+/// Red when a bound that is not there is taken for one that holds, or the two are not added up.
+#[test]
+fn bounds_of_all_parts_add_up_and_a_missing_one_is_unchecked() {
+    let folder = tempfile::tempdir().unwrap();
+    let visit = |shard: &str| {
+        let output = lab().args(BOUNDS).args(["--json", "--shard", shard]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let file = folder.path().join(format!("{}.json", &shard[..1]));
+        std::fs::write(&file, output.stdout).unwrap();
+        file
+    };
+    let (one, two) = (visit("1/2"), visit("2/2"));
+
+    let merged = lab().args(["merge", "--json"]).args([&two, &one, &two]).output().unwrap();
+
+    assert_eq!(merged.status.code(), Some(0));
+    let told: serde_json::Value = serde_json::from_slice(&merged.stdout).unwrap();
+    let bounds: Vec<_> = told["cells"].as_array().unwrap().iter().map(|cell| cell["bound"].clone()).collect();
+    assert_eq!(bounds, ["upgrade workers=1 binary=5", "upgrade workers=1 fault=full-disk"]);
+    let again = folder.path().join("merged.json");
+    std::fs::write(&again, &merged.stdout).unwrap();
+    let twice = lab().args(["merge", "--json"]).args([&again, &one]).output().unwrap();
+    assert_eq!(twice.stdout, merged.stdout);
+    lab()
+        .arg("merge")
+        .arg(&one)
+        .assert()
+        .code(3)
+        .stdout(contains("UNCHECKED  upgrade workers=1 fault=full-disk"));
+    let random = part(folder.path(), "1/2", &[]).0;
+    lab().arg("merge").args([&one, &random]).assert().code(2).stderr(contains("1-of-2.json:1:"));
+}
+
+/// Red when a way to something wrong is kept as a file that does not lead there, or a report leaves it out.
+#[test]
+fn what_is_wrong_within_a_bound_is_kept_as_a_file_that_replays_and_told_as_junit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (kept, junit) = (folder.path().join("kept"), folder.path().join("report.xml"));
+    let mutant = ["--mutant", "orchestrator.believes-the-pid-file"];
+
+    let explored = lab()
+        .args(["explore", "--exhaustive", "--cell", "upgrade"])
+        .args(mutant)
+        .arg("--keep")
+        .arg(&kept)
+        .arg("--junit")
+        .arg(&junit)
+        .assert()
+        .code(1);
+
+    explored.stdout(contains("replay  oldbin-lab replay "));
+    let file = std::fs::read_dir(kept).unwrap().next().unwrap().unwrap().path();
+    lab().arg("replay").arg(&file).args(mutant).assert().code(1).stdout(contains("finds nobody"));
+    lab().arg("replay").arg(&file).assert().code(0);
+    let report = std::fs::read_to_string(junit).unwrap();
+    assert!(
+        report.contains("type=\"violated\"")
+            && report.contains("subject.type")
+            && report.contains("finds nobody"),
+        "{report}"
+    );
+}

@@ -2,19 +2,25 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::at;
 use super::run::read;
 use super::{LabError, arguments};
+use crate::explore::bounds::{self, Bounds};
 use crate::explore::results::{self, Results};
 use crate::report;
 
 /// Reads, adds up, tells.
 pub(super) fn merge(arguments: &arguments::Merge, out: &mut impl Write) -> Result<u8, LabError> {
+    let texts =
+        arguments.files.iter().map(|path| Ok((path, read(path)?))).collect::<Result<Vec<_>, LabError>>()?;
+    if texts.iter().any(|(_, text)| bounds::is_of_bounds(text)) {
+        return merge_bounds(arguments, &texts, out);
+    }
     let mut run: Option<Results> = None;
-    for path in &arguments.files {
-        for results in results::read(path, &read(path)?)? {
+    for (path, text) in &texts {
+        for results in results::read(path, text)? {
             match &mut run {
                 None => run = Some(results),
                 Some(run) => run.add(results).map_err(|mismatch| {
@@ -36,6 +42,46 @@ pub(super) fn merge(arguments: &arguments::Merge, out: &mut impl Write) -> Resul
         writeln!(out, "{}", report::results(&run, &unchecked))?;
     }
     Ok(exit_code(run.tally().failures > 0, &unchecked))
+}
+
+/// The same of `--exhaustive`.
+fn merge_bounds(
+    arguments: &arguments::Merge,
+    texts: &[(&PathBuf, String)],
+    out: &mut impl Write,
+) -> Result<u8, LabError> {
+    let mut run: Option<Bounds> = None;
+    for (path, text) in texts {
+        for bounds in bounds::read(path, text)? {
+            match &mut run {
+                None => run = Some(bounds),
+                Some(run) => run.add(bounds).map_err(|mismatch| {
+                    LabError::Usage(format!("cannot add {}: {mismatch}", path.display()))
+                })?,
+            }
+        }
+    }
+    let Some(run) = run else { return Err(LabError::Usage("there is nothing to merge".to_owned())) };
+    tell_bounds(&run, &run.unchecked(None), (arguments.json, arguments.junit.as_deref()), out)
+}
+
+/// Tells what was visited, in the form that was asked for, and gives the exit code.
+pub(super) fn tell_bounds(
+    run: &Bounds,
+    unchecked: &[String],
+    (is_json, junit): (bool, Option<&Path>),
+    out: &mut impl Write,
+) -> Result<u8, LabError> {
+    if let Some(path) = junit {
+        let document = report::junit_of_bounds(run, unchecked).map_err(std::io::Error::other)?;
+        fs::write(path, document).map_err(at(path))?;
+    }
+    if is_json {
+        writeln!(out, "{}", bounds::to_json(run, unchecked).map_err(std::io::Error::from)?)?;
+    } else {
+        writeln!(out, "{}", report::bounds(run, unchecked))?;
+    }
+    Ok(exit_code(run.has_failed(), unchecked))
 }
 
 /// Writes what programs that know tests read.

@@ -4,6 +4,7 @@
 //! depend on how many play at once. In the model a script is judged step by step; in a live world its trace is
 //! judged by the invariants.
 
+pub mod bounds;
 mod draw;
 mod judge;
 mod live;

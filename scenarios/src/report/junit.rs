@@ -1,12 +1,13 @@
-//! What random scripts found, for the many programs that read JUnit's XML.
+//! What was explored and found, for the many programs that read JUnit's XML.
 //!
 //! Every shard is a test, and so is every distinct failure; a shard that is not there and a run that proved nothing
-//! are tests with an error.
+//! are tests with an error. Of `--exhaustive` every bound is a test, and everything that is wrong within it.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
+use crate::explore::bounds::{Bounds, Visited, Wrong};
 use crate::explore::results::{Distinct, Results};
 
 /// The document; `unchecked` is what keeps the run from proving something.
@@ -34,12 +35,45 @@ pub fn junit(results: &Results, unchecked: &[String]) -> Result<String, Serializ
         suite.add_test_case(case(name, status).set_time(Duration::from_millis(part.took_ms)).clone());
     }
     suite.add_test_cases(results.failures().iter().map(failure));
-    suite.add_test_cases(unchecked.iter().map(|why| {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_type("unchecked").set_message(why.as_str());
-        case(why.clone(), status)
-    }));
+    suite.add_test_cases(unchecked.iter().map(|why| error(why)));
     Report::new("oldbin-lab").add_test_suite(suite).to_string()
+}
+
+/// The document of what was visited within bounds.
+///
+/// # Errors
+/// None that these types can cause.
+pub fn junit_of_bounds(bounds: &Bounds, unchecked: &[String]) -> Result<String, SerializeError> {
+    let mut suite = TestSuite::new("oldbin-lab explore --exhaustive");
+    for one in bounds.in_order() {
+        let name = format!("{}: {} states", one.bound, one.states);
+        let mut status = TestCaseStatus::success();
+        if !one.wrong.is_empty() {
+            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(format!("{} things are wrong", one.wrong.len()));
+        }
+        suite.add_test_case(case(name, status).set_time(Duration::from_millis(one.took_ms)).clone());
+    }
+    let wrong = bounds.in_order().flat_map(|one| one.wrong.iter().map(move |wrong| violated(one, wrong)));
+    suite.add_test_cases(wrong);
+    suite.add_test_cases(unchecked.iter().map(|why| error(why)));
+    Report::new("oldbin-lab").add_test_suite(suite).to_string()
+}
+
+fn violated(one: &Visited, wrong: &Wrong) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    let steps: String = wrong.path.iter().map(|label| format!("{label}\n")).collect();
+    status
+        .set_type("violated")
+        .set_message(wrong.why.as_str())
+        .set_description(format!("{steps}wrong   {}\nreplay  {}", wrong.why, one.replay));
+    case(format!("{}: {}", one.bound, wrong.why), status)
+}
+
+fn error(why: &str) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("unchecked").set_message(why);
+    case(why.to_owned(), status)
 }
 
 fn failure(known: &Distinct<'_>) -> TestCase {

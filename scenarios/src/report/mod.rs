@@ -2,6 +2,7 @@
 //!
 //! Everything here makes text out of a scenario, its trace and its verdict; printing is for the caller.
 
+mod bounds;
 mod cell;
 mod failure;
 mod json;
@@ -13,9 +14,10 @@ mod run;
 mod summary;
 mod table;
 
+pub use bounds::bounds;
 pub use failure::failure;
 pub use json::{SCHEMA, json, json_line};
-pub use junit::junit;
+pub use junit::{junit, junit_of_bounds};
 pub use replay::{replay, replay_json};
 pub use results::results;
 pub use run::Run;

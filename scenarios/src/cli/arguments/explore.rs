@@ -45,7 +45,7 @@ pub(crate) struct Explore {
     #[arg(long, group = "walk", conflicts_with_all = ["world", "scripts", "seed", "strategy", "faults", "keep", "junit", "shard"])]
     pub(crate) linear: bool,
     /// Visit every interleaving within a bound instead of playing scripts
-    #[arg(long, group = "walk", conflicts_with_all = ["world", "scripts", "seed", "strategy", "faults", "keep", "junit"])]
+    #[arg(long, group = "walk", conflicts_with_all = ["world", "scripts", "seed", "strategy", "faults"])]
     pub(crate) exhaustive: bool,
     /// A bound, such as "upgrade workers=2 fault=reload", "rollback crashes=1 fresh=1" or "make-upgrade binary=3" (a
     /// runbook); several times for several [default: those that every change must pass]
@@ -67,7 +67,8 @@ pub(crate) struct Explore {
     /// Go down before aside: fewer states wait at a time, and the way to something wrong is not the shortest
     #[arg(long, requires = "exhaustive")]
     pub(crate) depth_first: bool,
-    /// Write every failure into this folder, with its trace
+    /// Write every failure into this folder: as a file that `oldbin-lab replay` plays where that can be, else with what
+    /// was seen
     #[arg(long, value_name = "FOLDER")]
     pub(crate) keep: Option<PathBuf>,
     /// Explore a deliberately defective fake or orchestrator, to see that the property notices

@@ -72,13 +72,14 @@ Examples:
 /// Behind the options of `merge`.
 const MERGE_AFTER_HELP: &str = "\
 All files are parts of one run: the same world, strategy, seed, number of scripts and of shards. The order does not
-matter, a shard that is there twice counts once, and failures that need the same steps are told once.
+matter, a shard that is there twice counts once, and failures that need the same steps are told once. Of explore
+--exhaustive: the same bounds, and each counts once.
 
 Exit codes:
    0  held: all shards are there, and nothing failed
    1  violated: at least one script failed
    2  wrong usage, or a file that holds no results of that run
-   3  unchecked: a shard is missing or was cut short, or too little happened
+   3  unchecked: a shard or a bound is missing or was cut short, or too little happened
   70  a bug in this program
 
 Example:
