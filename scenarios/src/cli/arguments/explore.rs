@@ -51,7 +51,7 @@ pub(crate) struct Explore {
     /// runbook); several times for several [default: those that every change must pass]
     #[arg(long, value_name = "WORDS", requires = "exhaustive", value_parser = exhaustive::named)]
     pub(crate) cell: Vec<Cell>,
-    /// A crash of the orchestrator besides one fault instead, a bound for each kind, for some minutes
+    /// A crash of the orchestrator besides one fault instead, an upgrade and a rollback for each kind, for a minute or two
     #[arg(long, requires = "exhaustive", conflicts_with = "cell")]
     pub(crate) crashes: bool,
     /// Wider bounds instead, for half an hour

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::catalogue;
 use crate::model::binaries::BINARIES;
-use crate::model::fault::{Blow, Fault, Whom};
+use crate::model::fault::{Blow, Fault};
 use crate::model::operator::{Command, options};
 use crate::model::script::Script;
 use crate::runbook::Runbook;
@@ -31,6 +31,17 @@ pub struct Cell {
     pub fresh: u8,
     /// How many requests lasting clients send, each at any time.
     pub lasting: u8,
+    /// Whether others may move while the orchestrator looks.
+    pub looks: Looks,
+}
+
+/// How all the looks of one turn of the orchestrator are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// One by one, and others move between any two of them.
+    Torn,
+    /// In one instant: a coarser bound, and a tenth of the states.
+    Whole,
 }
 
 /// What somebody does.
@@ -56,6 +67,7 @@ impl Cell {
             stalls_max: 0,
             fresh: 0,
             lasting: 0,
+            looks: Looks::Torn,
         }
     }
 
@@ -117,7 +129,10 @@ impl fmt::Display for Cell {
                 write!(f, " {word}={count}")?;
             }
         }
-        Ok(())
+        match self.looks {
+            Looks::Torn => Ok(()),
+            Looks::Whole => f.write_str(" looks=whole"),
+        }
     }
 }
 
@@ -149,6 +164,14 @@ pub fn named(text: &str) -> Result<Cell, String> {
             cell.faults_max += 1;
             continue;
         }
+        if key == "looks" {
+            cell.looks = match value {
+                "torn" => Looks::Torn,
+                "whole" => Looks::Whole,
+                _ => return Err(format!("{word:?} should be looks=torn or looks=whole")),
+            };
+            continue;
+        }
         let number: u8 = value.parse().map_err(|_| format!("{word:?} should end in a small number"))?;
         match key {
             "workers" if (1..=3).contains(&number) => cell.workers = number.into(),
@@ -168,51 +191,56 @@ pub fn named(text: &str) -> Result<Cell, String> {
     Ok(cell)
 }
 
-/// The cells that everybody runs: an upgrade with two workers; with one worker an upgrade and a rollback with a client,
-/// a crash, or one moment at which the machine is slow; an upgrade with every kind of binary, and with every single
-/// fault.
+/// The cells that everybody runs: an upgrade with two workers, and, with looks taken whole, with a client or a crash
+/// besides; with one worker an upgrade and a rollback with a client, a crash, or one moment at which the machine is slow;
+/// an upgrade with every kind of binary, and with every single fault.
 #[must_use]
 pub fn cells() -> Vec<Cell> {
     let both = || [Cell::upgrade(1), Cell::rollback(1)];
     let asked = both().map(|cell| Cell { fresh: 1, ..cell });
     let crashed = both().map(|cell| Cell { crashes_max: 1, ..cell });
     let slow = both().map(|cell| Cell { stalls_max: 1, ..cell });
+    let two = Cell { looks: Looks::Whole, ..Cell::upgrade(2) };
+    let large = [Cell { fresh: 1, ..two.clone() }, Cell { crashes_max: 1, ..two }];
     let binaries = (1..BINARIES.len()).map(|binary| Cell { binary, ..Cell::upgrade(1) });
     let faulty = single_faults().map(|fault| Cell::upgrade(1).with_faults([fault], 1));
     let calm = [Cell::upgrade(2)].into_iter().chain(asked).chain(crashed).chain(slow);
-    calm.chain(binaries).chain(faulty).collect()
+    calm.chain(large).chain(binaries).chain(faulty).collect()
 }
 
-/// Larger ones, for somebody who has half an hour: two workers with a client or on the way back, and a rollback with
-/// every single fault, or a crash besides what takes long.
+/// Larger ones, for somebody who has half an hour: two workers with a client or on the way back, a rollback with every
+/// single fault, and an upgrade with a crash besides every single fault, with others moving between two looks.
 #[must_use]
 pub fn wider() -> Vec<Cell> {
     let large = [
         Cell { fresh: 1, ..Cell::upgrade(2) },
         Cell::rollback(2),
+        Cell { crashes_max: 1, looks: Looks::Whole, ..Cell::rollback(2) },
         Cell { fresh: 1, lasting: 1, ..Cell::upgrade(1) },
         Cell { fresh: 1, lasting: 1, ..Cell::rollback(1) },
     ];
     large
         .into_iter()
-        .chain(LARGE.map(crashed))
+        .chain(crash_faults().map(|fault| crashed(Cell::upgrade(1), fault)))
         .chain(single_faults().map(|fault| Cell::rollback(1).with_faults([fault], 1)))
         .collect()
 }
 
-/// A crash besides one fault, in an upgrade with one worker: a cell for each kind. An exit is left out, as it differs
-/// from KILL in a number that nobody asks for; the largest are among the wider.
+/// A crash besides one fault, in an upgrade and in a rollback with one worker, with looks taken whole: two cells for each
+/// kind.
 #[must_use]
 pub fn crashes() -> Vec<Cell> {
-    let is_exit = |fault: &Fault| matches!(fault, Fault::Blow(Blow::Exit, _));
-    single_faults().filter(|fault| !is_exit(fault) && !LARGE.contains(fault)).map(crashed).collect()
+    let both = || [Cell::upgrade(1), Cell::rollback(1)].map(|cell| Cell { looks: Looks::Whole, ..cell });
+    crash_faults().flat_map(|fault| both().map(|cell| crashed(cell, fault))).collect()
 }
 
-/// Together with a crash these take minutes each.
-const LARGE: [Fault; 2] = [Fault::Reload, Fault::Blow(Blow::Quit, Whom::OldWorker)];
+/// An exit is left out, as it differs from KILL in a number that nobody asks for.
+fn crash_faults() -> impl Iterator<Item = Fault> {
+    single_faults().filter(|fault| !matches!(fault, Fault::Blow(Blow::Exit, _)))
+}
 
-fn crashed(fault: Fault) -> Cell {
-    Cell { crashes_max: 1, ..Cell::upgrade(1) }.with_faults([fault], 1)
+fn crashed(cell: Cell, fault: Fault) -> Cell {
+    Cell { crashes_max: 1, ..cell }.with_faults([fault], 1)
 }
 
 /// All but the crash, which has a budget of its own.

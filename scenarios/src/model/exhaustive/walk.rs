@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use orchestrator::host::{HostError, Reply};
 use orchestrator::machine::Plan;
 
-use super::cell::{Cell, Procedure};
+use super::cell::{Cell, Looks, Procedure};
 use super::futures::Futures;
 use super::node::{Label, Left, Node};
 use super::subject::{Next, Running, Subject, Typed};
@@ -18,7 +19,7 @@ use crate::model::operator::{self, Command, Ended};
 use crate::model::runbook::{Book, Reading, Said};
 use crate::model::script::{Mistakes, PATIENCE_MS, RECOVERIES, Script};
 use crate::model::truth::Promise;
-use crate::model::world::{Snapshot, State, Tick, Way, Wish, World};
+use crate::model::world::{Snapshot, State, Tick, Way, Ways, Wish, World};
 use crate::scenario::Claim;
 
 /// The clock's step.
@@ -105,15 +106,23 @@ impl<'c> Walker<'c> {
         self.world.restore(&node.world);
         let wish = self.wish(&node.subject);
         let ways = self.world.ways(wish);
+        let unnoticed = self.unnoticed(&ways);
+        let is_private = self.is_private(&node.subject);
         for (way, name) in ways.ways.into_iter().zip(ways.names) {
-            if only_looks && way != Way::Subject {
+            let is_left_out = match unnoticed {
+                Some(only) => way != only,
+                None => {
+                    (only_looks || is_private) && way != Way::Subject || self.is_in_vain(&node.world, way)
+                }
+            };
+            if is_left_out {
                 continue;
             }
             self.world.restore(&node.world);
             let reached = self.go(node, way, name, wish);
             found(self, Label::Step(name), reached);
         }
-        if !matches!(node.subject, Subject::IsDone(_)) && !only_looks {
+        if !matches!(node.subject, Subject::IsDone(_)) && !only_looks && unnoticed.is_none() {
             self.mishaps(node, found);
         }
     }
@@ -164,6 +173,28 @@ impl<'c> Walker<'c> {
         !may_strike
             && running.call.is_look()
             && futures.keep(&mut self.world, &node.world, &running.call, run)
+    }
+
+    /// A step that nobody else notices: it is taken at once.
+    fn unnoticed(&self, ways: &Ways) -> Option<Way> {
+        let kernel = &self.world.state.kernel;
+        let is_unnoticed = |way: &Way| match way {
+            Way::Process(pid) => kernel.process(*pid).is_some_and(|process| kernel.is_unnoticed(process)),
+            Way::Client(_) | Way::Subject | Way::Time => false,
+        };
+        self.futures.as_ref().and_then(|_| ways.ways.iter().copied().find(is_unnoticed))
+    }
+
+    /// True if it makes no difference to leave this step out.
+    fn is_in_vain(&self, at: &Snapshot, way: Way) -> bool {
+        let Way::Process(pid) = way else { return false };
+        let kernel = &at.state.kernel;
+        self.futures.is_some() && kernel.process(pid).is_some_and(|process| kernel.is_woken_in_vain(process))
+    }
+
+    /// True if the subject's next step concerns only itself, and whoever strikes it.
+    fn is_private(&self, subject: &Subject) -> bool {
+        self.futures.is_some() && matches!(subject, Subject::Runs(running) if running.call.is_private())
     }
 
     /// What somebody may type behind a crash.
@@ -218,10 +249,13 @@ impl<'c> Walker<'c> {
         match subject {
             Subject::Types(typed) => self.types(typed, left),
             Subject::Runs(mut running) => {
-                let answer = running.call.go(&mut self.world, &running.intent.plan, &mut running.run);
-                let Some(answer) = answer else { return self.reached(Subject::Runs(running), left) };
-                let answer = if self.futures.is_some() { running.as_far_as_read(answer) } else { answer };
-                self.goes_on(running.answered(answer), left)
+                let has_slept = running.call.is_wait();
+                let Some(answer) = self.answer(&mut running) else {
+                    return self.reached(Subject::Runs(running), left);
+                };
+                let next = running.answered(answer);
+                let next = if self.cell.looks == Looks::Whole { self.looks(next, has_slept) } else { next };
+                self.goes_on(next, left)
             }
             Subject::Reads(mut reading) => {
                 let Some(book) = &self.book else { unreachable!("who reads has a runbook") };
@@ -235,6 +269,36 @@ impl<'c> Walker<'c> {
             // Nothing has moved for longer than anything may take.
             Subject::IsDone(claim) => self.judge_end(claim),
             Subject::Killed => unreachable!("nobody has a turn"),
+        }
+    }
+
+    /// What the call under way is answered; `None`: it is not at its end.
+    fn answer(&mut self, running: &mut Running) -> Option<Result<Reply, HostError>> {
+        if self.cell.looks == Looks::Whole && running.call.is_clock() {
+            // Of what has changed before, nothing is missed.
+            self.world.sees_all();
+        }
+        let answer = running.call.go(&mut self.world, &running.intent.plan, &mut running.run)?;
+        Some(if self.futures.is_some() { running.as_far_as_read(answer) } else { answer })
+    }
+
+    /// All the looks of the turn; whoever wakes looks at once.
+    fn looks(&mut self, next: Next, has_slept: bool) -> Next {
+        let mut next = next;
+        let mut reads_the_clock = has_slept;
+        loop {
+            match next {
+                Next::Calls(mut running) if running.call.is_look() || reads_the_clock => {
+                    reads_the_clock = false;
+                    let answer = loop {
+                        if let Some(answer) = self.answer(&mut running) {
+                            break answer;
+                        }
+                    };
+                    next = running.answered(answer);
+                }
+                Next::Calls(..) | Next::Ends(..) => return next,
+            }
         }
     }
 

@@ -101,6 +101,21 @@ impl UnderWay {
         }
     }
 
+    /// True if it asks for the time, as every turn does first.
+    pub(in crate::model) const fn is_clock(&self) -> bool {
+        matches!(self.call, Call::Now)
+    }
+
+    /// True if it sleeps.
+    pub(in crate::model) const fn is_wait(&self) -> bool {
+        matches!(self.call, Call::Wait { .. })
+    }
+
+    /// True if it touches nothing but the journal, which nobody else reads.
+    pub(in crate::model) const fn is_private(&self) -> bool {
+        matches!(self.call, Call::Save(_) | Call::Act(Action::Note))
+    }
+
     /// Whose pid file it reads, if it does that.
     pub(in crate::model) const fn pid_file_of(&self) -> Option<Side> {
         if let Call::ReadPidFile(side) = self.call { Some(side) } else { None }

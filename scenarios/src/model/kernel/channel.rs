@@ -13,7 +13,7 @@
 use fake_nginx::machine::{Arrival, Command, Pid, Signal, Slot};
 use smallvec::SmallVec;
 
-use super::{Around, Kernel};
+use super::{Around, Kernel, Proc};
 
 /// Which channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,7 +95,7 @@ impl Kernel {
         for Held { id, .. } in ends.iter().filter(|end| end.has_workers_end) {
             let loses_its_other_side = order == Order::WorkersFirst || self.is_written_to(*id);
             let is_lost = loses_its_other_side && !self.is_read_from(*id);
-            if is_lost && self.process(id.master).is_some_and(super::Proc::is_alive) {
+            if is_lost && self.process(id.master).is_some_and(Proc::is_alive) {
                 self.deliver(id.master, Arrival { signal: Signal::Io, sender: None }, around);
             }
         }
@@ -137,6 +137,14 @@ impl Kernel {
         Some(command)
     }
 
+    /// True if all that waits in this channel is news of other workers' channels, and there is some.
+    pub(super) fn brings_only_news(&self, id: Option<ChannelId>) -> bool {
+        let channel = self.channels.iter().find(|channel| Some(channel.id) == id);
+        channel.is_some_and(|Channel { messages, .. }| {
+            !messages.is_empty() && messages.iter().all(|message| is_news(message.command))
+        })
+    }
+
     /// There is a command, or the end.
     pub(super) fn is_channel_readable(&self, id: Option<ChannelId>) -> bool {
         let has_messages =
@@ -175,4 +183,9 @@ impl Kernel {
                 })
         });
     }
+}
+
+/// Word of another worker's channel, which a worker keeps and never uses.
+pub(super) const fn is_news(command: Command) -> bool {
+    matches!(command, Command::OpenChannel(_) | Command::CloseChannel(_))
 }

@@ -59,6 +59,11 @@ impl Connection {
         self.sent > 0 && self.sent < self.length
     }
 
+    /// True if all that was asked is answered.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.length > 0 && self.sent >= self.length && self.inbox == 0 && self.buffer == 0
+    }
+
     /// There is something to read, or the end.
     pub(super) const fn is_readable(&self) -> bool {
         self.inbox > 0 || !self.has_client
@@ -137,9 +142,9 @@ impl Kernel {
         connection.place = Place::At(pid);
         connection.is_changed = true;
         let process = self.of(pid);
-        process.accepted += 1;
         process.connections.push((conn, id));
-        Some((process.accepted, Fd(20 + conn.0)))
+        // All workers count on in one shared number (`ngx_connection_counter`).
+        Some((id, Fd(20 + conn.0)))
     }
 
     fn held(&mut self, pid: Pid, conn: Conn) -> Option<&mut Connection> {

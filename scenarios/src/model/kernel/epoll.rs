@@ -13,9 +13,13 @@ impl Kernel {
     pub(super) fn is_ready(&self, process: &Proc) -> bool {
         self.is_channel_readable(process.own_channel)
             || process.watches.iter().any(|&(fd, _)| self.has_queue(process.socket(fd)))
-            || process.connections.iter().any(|&(_, id)| {
-                self.connections.iter().any(|connection| connection.id == id && connection.is_changed)
-            })
+            || self.has_changed_connection(process)
+    }
+
+    pub(super) fn has_changed_connection(&self, process: &Proc) -> bool {
+        let is_changed =
+            |id: u32| self.connections.iter().any(|connection| connection.id == id && connection.is_changed);
+        process.connections.iter().any(|&(_, id)| is_changed(id))
     }
 
     /// True if epoll_wait(2) would tell of several things at once: of these, Linux tells first what was ready first.

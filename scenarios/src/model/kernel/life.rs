@@ -59,7 +59,6 @@ impl Kernel {
             channels: SmallVec::new(),
             own_channel: None,
             connections: SmallVec::new(),
-            accepted: 0,
             alarm_ms: None,
         }));
     }
@@ -153,7 +152,6 @@ impl Kernel {
             own_channel: None,
             connections: SmallVec::new(),
             alarm_ms: None,
-            accepted: 0,
             ..forking.clone()
         };
         self.admit(Shared::new(child));

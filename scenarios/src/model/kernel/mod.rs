@@ -17,6 +17,7 @@
 //! | `channel` | what a master tells its workers |
 //! | `socket`, `connection`, `epoll` | listening sockets, connections, readiness |
 //! | `time` | virtual time |
+//! | `notice` | steps that nobody else notices |
 //! | `carry` | each effect, carried out |
 //! | `defects` | deliberate mistakes, for those who ask whether anybody would notice |
 //! | `puppets` | the same calls for processes that no machine drives: how this kernel is compared with Linux |
@@ -46,6 +47,7 @@ mod disk;
 mod epoll;
 mod file;
 mod life;
+mod notice;
 mod process;
 mod puppets;
 mod seen;

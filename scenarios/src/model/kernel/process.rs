@@ -44,8 +44,6 @@ pub struct Proc {
     pub own_channel: Option<ChannelId>,
     /// Its connections.
     pub connections: SmallVec<[(Conn, u32); 2]>,
-    /// How many connections it has accepted.
-    pub accepted: u32,
     /// When setitimer(2) strikes.
     pub alarm_ms: Option<u64>,
 }

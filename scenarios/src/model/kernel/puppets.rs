@@ -266,8 +266,8 @@ impl Puppets {
 
     /// accept(2): the client's connection, and the puppet's name for it.
     pub fn accept(&mut self, pid: Pid, fd: Fd) -> Option<(u32, Conn)> {
-        let accepted = self.kernel.process(pid)?.accepted;
-        let conn = Conn(u16::try_from(accepted).unwrap_or(u16::MAX));
+        let open = &self.kernel.process(pid)?.connections;
+        let conn = (0..).map(Conn).find(|conn| open.iter().all(|(other, _)| other != conn))?;
         self.kernel.accept(pid, fd, conn)?;
         self.kernel.process(pid)?.connection(conn).map(|id| (id, conn))
     }

@@ -99,7 +99,7 @@ impl Kernel {
         self.living().any(|process| {
             let is_it = |fd| process.socket(fd) == Some(socket);
             let is_back_soon = || match process.doing {
-                Doing::Effect(Effect::Watch { fd, .. }) => process.accepted > 0 && is_it(fd),
+                Doing::Effect(Effect::Watch { fd, .. }) => !process.connections.is_empty() && is_it(fd),
                 Doing::Effect(_) | Doing::Writing(..) | Doing::Told | Doing::Dead(_) => false,
             };
             process.watches.iter().any(|&(fd, _)| is_it(fd)) || is_back_soon()

@@ -30,8 +30,8 @@ use crate::trace::{Event, What};
 
 use mishap::Mishaps;
 
-pub(in crate::model) use motion::Way;
 pub use motion::{Tick, Wish};
+pub(in crate::model) use motion::{Way, Ways};
 pub(in crate::model) use snapshot::Snapshot;
 #[cfg(test)]
 pub(in crate::model) use witness::{Told, Witness};

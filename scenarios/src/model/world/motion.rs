@@ -191,6 +191,11 @@ impl World<'_> {
         Ok(Tick::World)
     }
 
+    /// The subject looks at everything in this instant, so that it need not look again at what has changed before.
+    pub(in crate::model) const fn sees_all(&mut self) {
+        self.has_changed = false;
+    }
+
     /// Lets the world move until it is the subject's turn.
     ///
     /// # Errors
