@@ -95,6 +95,7 @@ const BEYOND: &[Finder] = &[
         why: "20,000 scripts do not show it; presumably a later step that asks again covers it",
         mutants: &[
             "orchestrator.trusts-preflight",
+            "orchestrator.drains-a-busy-master",
             "orchestrator.accepts-the-first-worker",
             "orchestrator.soaks-beside-old-workers",
         ],

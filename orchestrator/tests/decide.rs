@@ -57,6 +57,32 @@ fn a_winch_that_is_sent_again_gets_the_time_of_the_first() {
     assert_eq!(sent(&at(&back, &restored, 2_000)), Some((200, Signal::Quit)));
 }
 
+/// WINCH was announced before a crash, and another hand has told the old workers to go: they drain, and their master would
+/// fork others. Red when nobody who drains is asked by whom it was told.
+#[test]
+fn a_winch_that_may_never_have_been_sent_is_sent_again() {
+    let unsure = Memory { is_winch_unsure: true, ..winched(Phase::Draining) };
+    let decision = at(&unsure, &drained(), 10);
+    assert_eq!(sent(&decision), Some((100, Signal::Winch)), "{decision:?}");
+    assert_ne!(sent(&at(&winched(Phase::Draining), &drained(), 10)), Some((100, Signal::Winch)));
+}
+
+/// HUP was announced before a crash, and may never have been sent: who was there then is no sign that it was. Red when a
+/// worker without its title yet is taken for a fresh one later.
+#[test]
+fn who_is_there_before_hup_is_no_fresh_worker() {
+    let mut seen = Observation { binary: Some(OLD), ..drained() };
+    let untitled = process(111, table::OLD, Title::Master);
+    seen.old.iter_mut().for_each(|old| old.children.push(untitled.clone()));
+    let Decision::Act(Action::Signal { signal: Signal::Hup, .. }, hupped) =
+        at(&winched(Phase::Back), &seen, 1_000)
+    else {
+        panic!("HUP is due");
+    };
+    assert!(hupped.old_workers.contains(&untitled.identity), "{:?}", hupped.old_workers);
+    assert!(at(&winched(Phase::Back), &seen, 10) != at(&hupped, &seen, 10));
+}
+
 #[test]
 fn winch_waits_for_everything_that_makes_a_generation_fit() {
     assert_eq!(sent(&at(&memory(Phase::Changing), &overlap(), 10)), Some((100, Signal::Winch)));

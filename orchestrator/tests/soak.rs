@@ -6,8 +6,9 @@
 mod table;
 
 use orchestrator::machine::{
-    Action, Answers, Baseline, Decision, Defect, Depth, Goal, Intent, Memory, Observation, Options, Outcome,
-    Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Signal, StuckState, Title, Waiting, decide,
+    Action, Answers, Baseline, Decision, Defect, Depth, Generation, Goal, Intent, Memory, Observation,
+    Options, Outcome, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Signal, StuckState, Title,
+    Waiting, decide,
 };
 use table::{OLD, drained, generation, intent, memory, overlap, process, reason, sent, winched};
 
@@ -210,6 +211,22 @@ fn a_damaged_pid_file_is_a_way_back(intent: &Intent) -> bool {
     phases.iter().all(|&phase| damages.iter().all(|&pid_file| is_noticed(phase, pid_file)))
 }
 
+/// An old master that may fork a worker yet, or has one that has not told what it is, has not drained.
+fn a_busy_master_has_not_drained(intent: &Intent) -> bool {
+    let of_old = |change: &dyn Fn(&mut Generation)| {
+        let mut seen = good(drained());
+        seen.old.iter_mut().for_each(change);
+        seen
+    };
+    let busy = of_old(&|old| old.is_asleep = false);
+    let forking = of_old(&|old| old.children.push(process(111, table::OLD, Title::Master)));
+    let waits = |seen: &Observation| {
+        let decision = decide(intent, &winched(Phase::Draining), seen, 10);
+        matches!(decision, Decision::Wait { why: Waiting::OldWorkersStop, .. })
+    };
+    waits(&busy) && waits(&forking)
+}
+
 type Table = fn(&Intent) -> bool;
 
 const TABLES: &[(&str, Defect, Table)] = &[
@@ -221,6 +238,7 @@ const TABLES: &[(&str, Defect, Table)] = &[
     ("nobody is cut who is to be left", Defect::CutsWhatIsToBeLeft, nobody_is_cut_who_is_to_be_left),
     ("nobody is left who has not heard", Defect::LeavesTheUntold, nobody_is_left_who_may_not_have_heard),
     ("a damaged pid file is a way back", Defect::IgnoresThePidFile, a_damaged_pid_file_is_a_way_back),
+    ("a busy master has not drained", Defect::DrainsABusyMaster, a_busy_master_has_not_drained),
     ("a watch follows the commit", Defect::ForgetsTheWatch, a_watch_follows_the_commit),
     ("a death in the watch is told", Defect::WatchesAnybody, a_death_in_the_watch_is_told),
 ];

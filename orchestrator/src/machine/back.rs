@@ -167,7 +167,14 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
 fn hup(turn: &Turn<'_>, old: &Generation) -> Decision {
     let memory = turn.memory;
     let hups = memory.hups.saturating_add(1);
-    let hupped = Memory { hupped_ms: Some(turn.now_ms), hups, missing: None, ..memory.clone() };
+    // Whoever is there before the first one is no sign of it, whatever it says that it is.
+    let mut old_workers = memory.old_workers.clone();
+    if memory.hups == 0 && memory.winched_ms.is_some() {
+        old_workers.extend(old.children.iter().map(|child| child.identity.clone()));
+        old_workers.sort();
+        old_workers.dedup();
+    }
+    let hupped = Memory { hupped_ms: Some(turn.now_ms), hups, missing: None, old_workers, ..memory.clone() };
     retire(turn, old, Signal::Hup, turn.seen.new.as_ref(), hupped)
 }
 
@@ -233,11 +240,7 @@ fn serving(turn: &Turn<'_>, old: &Generation) -> usize {
 /// both run. The configuration's number is the other bound.
 fn is_enough(turn: &Turn<'_>, old: &Generation, workers: usize) -> bool {
     let plan = &turn.intent.plan;
-    let is_new = |child: &super::Process| {
-        turn.seen.new.as_ref().is_some_and(|new| new.master.identity.is_same_process(&child.identity))
-    };
-    let is_untitled = |child: &super::Process| child.title == Title::Master && !is_new(child);
-    let is_settled = old.is_asleep && !old.children.iter().any(is_untitled);
+    let is_settled = old.is_asleep && !turn.has_untitled(old);
     let promised = plan.old_workers.min(plan.new_workers).max(1);
     is_settled && workers >= usize::from(promised)
 }

@@ -19,16 +19,20 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
     }
     let Some(old) = &seen.old else { return commit_happened(turn) };
     let has_begun = turn.has(Defect::SoaksBesideOldWorkers) && old.draining().next().is_some();
-    if old.workers().next().is_some() && !has_begun {
+    // A worker that has not told yet what it is may serve, and a master that is not asleep may be about to fork one.
+    let is_settled = old.is_asleep && !turn.has_untitled(old) || turn.has(Defect::DrainsABusyMaster);
+    // Announced and perhaps never sent: then workers that another hand has told to go drain, and others follow them.
+    if memory.is_winch_unsure && is_settled && memory.tries < TRIES_MAX && !turn.has(Defect::WinchesOnce) {
+        return winch_again(turn, old);
+    }
+    if (old.workers().next().is_some() || !is_settled) && !has_begun {
         if turn.is_over(STOP_ACCEPTING_MS_MAX) && !turn.has(Defect::ForgetsTheStopDeadline) {
             return turn.turn_back(Reason::OldWorkersKeepAccepting);
         }
         let again_ms = TITLE_MS_MAX * u64::from(memory.tries + 1);
         let may_be_lost = old.is_asleep && turn.is_over(again_ms) && !turn.has(Defect::WinchesOnce);
         if may_be_lost && memory.tries < TRIES_MAX {
-            // Whoever looks for its effect must give it the time that the first one had.
-            let memory = Memory { winched_ms: Some(turn.now_ms), is_winch_unsure: true, ..memory.tried() };
-            return retire(turn, old, Signal::Winch, seen.new.as_ref(), memory);
+            return winch_again(turn, old);
         }
         let next_ms = if turn.is_over(again_ms) { STOP_ACCEPTING_MS_MAX } else { again_ms };
         return turn.wait(turn.after(next_ms.min(STOP_ACCEPTING_MS_MAX)), Waiting::OldWorkersStop);
@@ -38,6 +42,13 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
         None if intent.plan.options.soak_ms == 0 => soaked(turn, old, memory),
         None => Decision::Act(Action::Note, memory.enter(Phase::Soaking, turn.now_ms)),
     }
+}
+
+/// WINCH once more, which nobody notices who has heard the first.
+fn winch_again(turn: &Turn<'_>, old: &Generation) -> Decision {
+    // Whoever looks for its effect must give it the time that the first one had.
+    let memory = Memory { winched_ms: Some(turn.now_ms), is_winch_unsure: true, ..turn.memory.tried() };
+    retire(turn, old, Signal::Winch, turn.seen.new.as_ref(), memory)
 }
 
 /// The new generation serves alone; the old master stands by.

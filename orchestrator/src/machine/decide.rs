@@ -1,8 +1,8 @@
 //! The decision: one exhaustive match over the phases.
 
 use super::{
-    Action, Decision, Defect, Intent, Memory, Missing, Observation, Outcome, Phase, Reason, Waiting, back,
-    commit,
+    Action, Decision, Defect, Generation, Intent, Memory, Missing, Observation, Outcome, Phase, Process,
+    Reason, Title, Waiting, back, commit,
     forward::{self, look_again},
     watch,
 };
@@ -85,6 +85,14 @@ impl Turn<'_> {
     /// True if the operator has asked to stop.
     pub(super) fn is_interrupted(&self) -> bool {
         self.seen.is_interrupted && !self.has(Defect::IgnoresTheInterrupt)
+    }
+
+    /// True if a child of the old master, which is not the new one, has not told yet what it is: it may be a worker.
+    pub(super) fn has_untitled(&self, old: &Generation) -> bool {
+        let is_new = |child: &Process| {
+            self.seen.new.as_ref().is_some_and(|new| new.master.identity.is_same_process(&child.identity))
+        };
+        old.children.iter().any(|child| child.title == Title::Master && !is_new(child))
     }
 
     /// Milliseconds after the phase's begin.

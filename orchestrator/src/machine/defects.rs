@@ -51,6 +51,8 @@ pub enum Defect {
     /// Takes the new master for fit to serve because the old one has died.
     TakesOverUnready,
 
+    /// Takes an old generation for drained that may fork a worker yet, or has one that has not told what it is.
+    DrainsABusyMaster,
     /// Does not send a WINCH again that was lost.
     WinchesOnce,
     /// Waits for old workers that go on accepting as long as it takes.
