@@ -11,6 +11,7 @@
 //! | `subject` | where the orchestrator or a runbook stands, between any two calls |
 //! | `walk` | the edges of a node, and what is wrong behind one |
 //! | `futures` | what others can do before a look: the reduction |
+//! | `space` | the same states, for other model checkers |
 //! | `search` | which nodes were met, breadth or depth first, and the way to one |
 //! | `told` | a way to something wrong, as a story that anybody can play |
 //! | `again` | tests: another engine, that plays whole runs of the ordinary world |
@@ -25,6 +26,7 @@ mod cell;
 mod futures;
 mod node;
 mod search;
+mod space;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -34,4 +36,5 @@ mod walk;
 pub use cell::{Cell, Looks, Procedure, cells, crashes, named, pairs, wider};
 pub use node::Label;
 pub use search::{Found, Limits, Order, Report, explore};
+pub use space::{Place, Space};
 pub use told::as_story;

@@ -4,12 +4,9 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker as _, Property};
 
-use super::node::Node;
-use super::walk::{Reached, Walker};
 use super::*;
 use crate::explore::Stop;
-use crate::model::choice::Calm;
-use crate::model::script::{Mistakes, Stages};
+use crate::model::script::Mistakes;
 use crate::mutant;
 use crate::regression::{self, Regression, Verdict};
 
@@ -153,52 +150,23 @@ fn a_limit_is_kept_and_told() {
     assert!(!report.is_complete() && report.left > 0 && report.states < 600, "{report:?}");
 }
 
-/// The cell as another model checker sees it.
-struct Stateright {
-    cell: Cell,
-    stages: Stages,
-    mistakes: Mistakes,
-}
-
-/// A node, or what an edge led to instead.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum State {
-    Node(Box<Node>),
-    Wrong(String),
-    End,
-}
-
-impl Stateright {
-    fn walk<T>(&self, act: impl FnOnce(&mut Walker<'_>) -> T) -> T {
-        let mut calm = Calm;
-        let (setting, state) = self.stages.stage(&self.cell.script());
-        act(&mut Walker::new(&self.cell, self.mistakes, (setting, state), &mut calm, false))
-    }
-}
+/// The bound as another model checker sees it.
+struct Stateright(Space);
 
 impl stateright::Model for Stateright {
-    type State = State;
+    type State = Place;
     /// What an edge leads to.
-    type Action = State;
+    type Action = Place;
 
-    fn init_states(&self) -> Vec<State> {
-        vec![State::Node(Box::new(self.walk(|walker| walker.root())))]
+    fn init_states(&self) -> Vec<Place> {
+        vec![self.0.start()]
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<State>) {
-        let State::Node(node) = state else { return };
-        self.walk(|walker| {
-            walker.edges(node, |_, _, reached| {
-                actions.push(match reached {
-                    Reached::Node(node) => State::Node(node),
-                    Reached::Wrong(why) => State::Wrong(search::kind(&why)),
-                    Reached::End => State::End,
-                });
-            });
-        });
+    fn actions(&self, state: &Place, actions: &mut Vec<Place>) {
+        self.0.next(state, &mut |place| actions.push(place));
     }
 
-    fn next_state(&self, _: &State, action: State) -> Option<State> {
+    fn next_state(&self, _: &Place, action: Place) -> Option<Place> {
         Some(action)
     }
 
@@ -219,15 +187,13 @@ fn stateright_visits_as_many_states() {
         let mistakes = mutant.map_or_else(Mistakes::default, mistakes);
         let own = run(cell, mistakes, FULL);
 
-        let model = Stateright { cell: named(cell).unwrap(), stages: Stages::new(mistakes), mistakes };
+        let model = Stateright(Space::new(named(cell).unwrap(), mistakes));
         let (recorder, visited) = stateright::StateRecorder::new_with_accessor();
         stateright::Model::checker(model).visitor(recorder).spawn_bfs().join();
 
-        let wrong: BTreeSet<String> = visited()
-            .into_iter()
-            .filter_map(|state| if let State::Wrong(why) = state { Some(why) } else { None })
-            .collect();
-        let nodes = visited().into_iter().filter(|state| matches!(state, State::Node(_))).count();
+        let visited = visited();
+        let wrong: BTreeSet<String> = visited.iter().filter_map(Place::wrong).map(str::to_owned).collect();
+        let nodes = visited.iter().filter(|place| place.is_state()).count();
         assert_eq!(nodes, own.states, "{cell} {mutant:?}");
         assert_eq!(wrong, verdict(&own).0, "{cell} {mutant:?}");
     }

@@ -16,6 +16,7 @@ use crate::trace::Kind;
 
 impl Kernel {
     /// True if the next step of this process is one that nobody else notices.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not known to be unnoticed is noticed")]
     pub(in crate::model) fn is_unnoticed(&self, process: &Proc) -> bool {
         let Doing::Effect(effect) = &process.doing else { return false };
         match *effect {
@@ -44,7 +45,7 @@ impl Kernel {
         let is_taken = |socket: Option<u16>| {
             let is_at_it = |other: &&Proc| match other.doing {
                 Doing::Effect(Effect::Accept { fd, .. }) => other.socket(fd) == socket,
-                _ => false,
+                Doing::Effect(_) | Doing::Writing(..) | Doing::Told | Doing::Dead(_) => false,
             };
             self.waiting_at(socket) <= self.living().filter(is_at_it).count()
         };
