@@ -117,6 +117,11 @@ const BEYOND: &[Finder] = &[
         ],
     },
     Finder {
+        who: "every interleaving",
+        why: "in random scripts nobody gets a number that an nginx had before",
+        mutants: &["orchestrator.signals-by-number"],
+    },
+    Finder {
         who: "tables of decisions",
         why: "nobody in the model damages a pid file",
         mutants: &["orchestrator.ignores-the-pid-file"],
@@ -145,6 +150,7 @@ const SEARCHED: &[(&str, &str)] = &[
     ("orchestrator.forgets-the-hup", "rollback workers=1 fresh=1"),
     ("orchestrator.waits-for-the-journal", "upgrade workers=1 fault=full-disk"),
     ("orchestrator.forgets-the-last-word", "upgrade workers=1 fault=kill-old-master"),
+    ("orchestrator.signals-by-number", "upgrade workers=1 fault=kill-old-master fault=reused-pid"),
 ];
 
 /// What noticed a defect, and in which script, from 1.

@@ -5,8 +5,9 @@
 
 use std::fmt;
 
+use crate::host::linux::look;
 use crate::host::{Call, Host, HostError, Reply};
-use crate::machine::Defects;
+use crate::machine::{Action, Defect, Defects, Identity};
 
 /// Which side of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,22 +48,40 @@ impl fmt::Debug for Rehearsal {
 /// A host with somebody beside it.
 pub(crate) struct Rehearsed<H> {
     host: H,
+    defects: Defects,
     beside: Option<Beside>,
 }
 
 impl<H: Host> Rehearsed<H> {
-    pub(crate) fn new(host: H, beside: Option<Beside>) -> Self {
-        Self { host, beside }
+    pub(crate) fn new(host: H, rehearsal: Rehearsal) -> Self {
+        let Rehearsal { defects, beside } = rehearsal;
+        Self { host, defects, beside }
     }
 }
 
 impl<H: Host> Host for Rehearsed<H> {
     fn call(&mut self, call: Call) -> Result<Reply, HostError> {
+        let call = if self.defects.has(Defect::SignalsByNumber) { by_number(call) } else { call };
         let Some(beside) = &mut self.beside else { return self.host.call(call) };
         beside(Edge::Before, &call)?;
         let reply = self.host.call(call.clone());
         beside(Edge::After, &call)?;
         reply
+    }
+}
+
+/// Who has the number now is meant, whoever that is.
+fn by_number(call: Call) -> Call {
+    let now = |known: Identity| look(known.pid).map_or(known, |process| process.identity);
+    match call {
+        Call::Act(Action::Signal { process, signal, while_lives }) => {
+            Call::Act(Action::Signal { process: now(process), signal, while_lives })
+        }
+        Call::Act(Action::SignalOrphans { processes, signal, while_lives }) => {
+            let processes = processes.into_iter().map(now).collect();
+            Call::Act(Action::SignalOrphans { processes, signal, while_lives })
+        }
+        call => call,
     }
 }
 
@@ -82,6 +101,10 @@ mod tests {
         }
     }
 
+    fn watched(beside: Beside) -> Rehearsal {
+        Rehearsal { beside: Some(beside), ..Rehearsal::default() }
+    }
+
     #[test]
     fn both_edges_of_a_call_are_told() {
         let told = Rc::new(RefCell::new(Vec::new()));
@@ -91,17 +114,29 @@ mod tests {
             Ok(())
         });
 
-        let now = Rehearsed::new(Clock, Some(beside)).now();
+        let now = Rehearsed::new(Clock, watched(beside)).now();
 
         assert_eq!(now, Ok((7, false)));
         assert_eq!(*told.borrow(), [(Edge::Before, Call::Now), (Edge::After, Call::Now)]);
+    }
+
+    /// Red when the deliberate defect asks who it was: then nobody would notice that it has gone.
+    #[test]
+    fn by_number_whoever_has_it_now_is_meant() {
+        let now = look(std::process::id()).unwrap().identity;
+        let gone = Identity { started: now.started + 1, ..now.clone() };
+        let to = |process| {
+            Call::Act(Action::Signal { process, signal: crate::machine::Signal::Quit, while_lives: None })
+        };
+
+        assert_eq!(by_number(to(gone)), to(now));
     }
 
     #[test]
     fn an_error_from_beside_is_the_answer() {
         let beside: Beside = Box::new(|_, _| Err(HostError::os("looking", "no space left")));
 
-        let now = Rehearsed::new(Clock, Some(beside)).now();
+        let now = Rehearsed::new(Clock, watched(beside)).now();
 
         assert_eq!(now, Err(HostError::os("looking", "no space left")));
     }

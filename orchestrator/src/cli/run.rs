@@ -47,8 +47,9 @@ impl Run {
         common: &Common,
     ) -> Result<Report, Refusal> {
         let trace = open_trace(common.trace.as_deref())?;
-        let Rehearsal { defects, beside } = self.rehearsal;
-        let mut host = Rehearsed::new(Traced::new(Linux::new(plan.clone(), journal), trace), beside);
+        let defects = self.rehearsal.defects;
+        let host = Traced::new(Linux::new(plan.clone(), journal), trace);
+        let mut host = Rehearsed::new(host, self.rehearsal);
         let intent = Intent { goal: self.goal, plan, defects };
         let mut progress = Progress::new(&intent.plan);
         let ended = drive(&mut host, &intent, memory, |now_us, event| progress.tell(now_us, &event));

@@ -144,6 +144,9 @@ pub enum Defect {
     ForgetsTheLastWord,
     /// Looks for workers without a master only among those that execute the new file.
     LooksForNewOrphansOnly,
+
+    /// Signals whoever has the number, as kill(2) does: the process that was meant may have died since.
+    SignalsByNumber,
 }
 
 /// Which defects a machine has; none by default.

@@ -20,8 +20,12 @@ pub(super) fn unfinished(world: &World<'_>) -> Option<Command> {
 }
 
 impl Script {
-    /// A fresh connection that found nobody, or a request that was lost.
+    /// A fresh connection that found nobody, a request that was lost, or a signal to somebody who is no nginx.
     pub(super) fn judge_service(&self, world: &World<'_>) -> Option<Wrong> {
+        if let Some((at_ms, signal)) = world.first_stranger() {
+            let why = format!("a process that is no nginx got {} at {at_ms} ms", signal.name());
+            return Some(Rule::NoSignalToAStranger.broken(why));
+        }
         // These workers close connections, and leave for a while nobody, by themselves.
         if self.has_mortal_workers() {
             return None;

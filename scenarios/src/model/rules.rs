@@ -21,6 +21,8 @@ pub enum Rule {
     FreshConnectionFindsAWorker,
     /// A request ends only with its worker, at the script's hand.
     NoRequestIsLost,
+    /// Nobody signals a process that is no nginx.
+    NoSignalToAStranger,
     /// What a command claims is true once all have had time to do what they were told.
     ClaimIsTrue,
     /// Nobody is stuck with one fault or none before the commit point.
@@ -132,7 +134,8 @@ fn is_undone_for_no_reason(
     memory: &Memory,
 ) -> bool {
     // nginx itself refuses a second USR2.
-    let is_harmless = |fault: &Fault| matches!(fault, Fault::Crash | Fault::SecondUsr2 | Fault::Reopen);
+    let is_harmless =
+        |fault: &Fault| matches!(fault, Fault::Crash | Fault::SecondUsr2 | Fault::Reopen | Fault::ReusedPid);
     memory.phase == Phase::Finished(Outcome::RolledBack)
         && script.binary == 0
         && world.counts.faults.iter().all(is_harmless)

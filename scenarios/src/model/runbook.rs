@@ -241,6 +241,7 @@ impl Person<'_, '_> {
             (Target::OldMaster, []) => return Err("there is no master".into()),
             (Target::NewMaster, _) => return Err("there is no new master".into()),
         };
+        self.world.is_about_to_signal(pid, signal);
         if self.world.change(|kernel, around| kernel.kill(LABORATORY, pid, signal, around)) {
             Ok(())
         } else {

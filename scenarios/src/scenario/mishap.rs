@@ -56,10 +56,11 @@ pub enum Until {
 /// The names of faults that strike elsewhere, and the model's faults.
 ///
 /// Nobody can make a process call exit(3) that does not run, so that is said at a moment of that process. A package
-/// manager brings a third release, and a scenario has two.
+/// manager brings a third release, and a scenario has two. Who gets which pid is the kernel's choice.
 pub fn elsewhere() -> impl Iterator<Item = (&'static str, Fault)> {
     let by_itself = |fault: &Fault| fault.name().starts_with("exit-");
-    Fault::all().filter(move |fault| !by_itself(fault) && *fault != Fault::Package).map(|fault| {
+    let is_of_model = |fault: &Fault| matches!(fault, Fault::Package | Fault::ReusedPid);
+    Fault::all().filter(move |fault| !by_itself(fault) && !is_of_model(fault)).map(|fault| {
         let name = match fault {
             Fault::Crash => "kill-oldbin",
             Fault::Interrupt => "interrupt-oldbin",
@@ -67,6 +68,7 @@ pub fn elsewhere() -> impl Iterator<Item = (&'static str, Fault)> {
             | Fault::Reload
             | Fault::Reopen
             | Fault::Package
+            | Fault::ReusedPid
             | Fault::SecondUsr2
             | Fault::FullDisk => fault.name(),
         };

@@ -105,7 +105,7 @@ impl World {
                 };
                 self.observed(whom, strike.which).is_some_and(|pid| self.signal(pid, name, signal))
             }
-            Some(Fault::Package) | None => false,
+            Some(Fault::Package | Fault::ReusedPid) | None => false,
         }
     }
 

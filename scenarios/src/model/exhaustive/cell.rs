@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::catalogue;
 use crate::model::binaries::BINARIES;
-use crate::model::fault::{Blow, Fault};
+use crate::model::fault::{Blow, Fault, Whom};
 use crate::model::operator::{Command, options};
 use crate::model::script::Script;
 use crate::runbook::Runbook;
@@ -193,7 +193,8 @@ pub fn named(text: &str) -> Result<Cell, String> {
 
 /// The cells that everybody runs: an upgrade with two workers, and, with looks taken whole, with a client or a crash
 /// besides; with one worker an upgrade and a rollback with a client, a crash, or one moment at which the machine is slow;
-/// an upgrade with every kind of binary, and with every single fault.
+/// an upgrade with every kind of binary, and with every single fault; and one in which a stranger gets the number of an old
+/// master that was killed.
 #[must_use]
 pub fn cells() -> Vec<Cell> {
     let both = || [Cell::upgrade(1), Cell::rollback(1)];
@@ -205,7 +206,9 @@ pub fn cells() -> Vec<Cell> {
     let binaries = (1..BINARIES.len()).map(|binary| Cell { binary, ..Cell::upgrade(1) });
     let faulty = single_faults().map(|fault| Cell::upgrade(1).with_faults([fault], 1));
     let calm = [Cell::upgrade(2)].into_iter().chain(asked).chain(crashed).chain(slow);
-    calm.chain(large).chain(binaries).chain(faulty).collect()
+    let old_master = Fault::Blow(Blow::Kill, Whom::OldMaster);
+    let reused = Cell::upgrade(1).with_faults([old_master, Fault::ReusedPid], 2);
+    calm.chain(large).chain(binaries).chain(faulty).chain([reused]).collect()
 }
 
 /// Larger ones, for somebody who has half an hour: two workers with a client or on the way back, a rollback with every

@@ -38,6 +38,7 @@ fn fewer_states_show_the_same() {
         "upgrade fault=second-usr2",
         "upgrade fault=reopen",
         "upgrade fault=package",
+        "upgrade fault=reused-pid",
         "upgrade fault=exit-new-master",
         "upgrade fresh=1",
         "rollback fresh=1",
@@ -83,6 +84,19 @@ fn whole_looks_show_what_torn_ones_show() {
     let fakes = fake_nginx::machine::Defects::names().map(|name| format!("fake.{name}"));
     let shown: Vec<_> = orchestrators.chain(fakes).filter(|name| same("rollback", mistakes(name))).collect();
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+/// Red when a process is known by its number alone, be it where it is looked at or where it is signalled.
+#[test]
+fn nobody_signals_a_number_that_is_somebody_elses_by_now() {
+    let cell = "upgrade fault=kill-old-master fault=reused-pid";
+    let sound = run(cell, Mistakes::default(), Limits::EVERYTHING);
+    assert_eq!(sound.found, []);
+    assert!(sound.reached["fault.reused-pid"] > 1_000, "{:?}", sound.reached);
+
+    let wrong = run(cell, mistakes("orchestrator.signals-by-number"), Limits::EVERYTHING);
+    assert!(verdict(&wrong).0.iter().all(|why| why.contains("no nginx")), "{:?}", wrong.found);
+    assert!(!wrong.found.is_empty());
 }
 
 #[test]

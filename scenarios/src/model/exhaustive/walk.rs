@@ -130,7 +130,7 @@ impl<'c> Walker<'c> {
     fn mishaps(&mut self, node: &Node, mut found: impl FnMut(&mut Self, Label, Reached)) {
         let faults: &[Fault] = if node.left.faults > 0 { &self.cell.faults } else { &[] };
         for &fault in faults {
-            for which in 0..self.whiches(fault) {
+            for which in 0..self.whiches(fault, node) {
                 self.world.restore(&node.world);
                 if !self.world.inflict(fault, which) {
                     break;
@@ -208,9 +208,14 @@ impl<'c> Walker<'c> {
         all
     }
 
-    fn whiches(&self, fault: Fault) -> u8 {
-        let is_of_several = matches!(fault, Fault::Blow(_, Whom::OldWorker | Whom::NewWorker));
-        if is_of_several { u8::try_from(self.cell.workers).unwrap_or(u8::MAX) } else { 1 }
+    /// How many there are at most that this fault can strike.
+    fn whiches(&self, fault: Fault, node: &Node) -> u8 {
+        let count = match fault {
+            Fault::Blow(_, Whom::OldWorker | Whom::NewWorker) => usize::from(self.cell.workers),
+            Fault::ReusedPid => node.world.state.kernel.free_pids().count(),
+            _ => 1,
+        };
+        u8::try_from(count).unwrap_or(u8::MAX)
     }
 
     fn wish(&self, subject: &Subject) -> Wish {
@@ -306,7 +311,7 @@ impl<'c> Walker<'c> {
         let command = self.command(&typed);
         match operator::begin(&mut self.world, &command, self.mistakes.oldbin) {
             Ok(operator::Run { intent, memory, wanted }) => {
-                let run = Run::new(&mut self.world, &intent.plan);
+                let run = Run::new(&mut self.world, &intent);
                 self.world.command_begins();
                 self.goes_on(Running::begin(typed, intent, wanted, memory, run), left)
             }

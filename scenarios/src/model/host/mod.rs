@@ -8,7 +8,7 @@ mod under_way;
 
 use fake_nginx::machine::{Pid, Signal};
 use orchestrator::host::{Call, Host, HostError, Reply};
-use orchestrator::machine::{self as machine, Action, FileId, Identity, Plan, Process, Title};
+use orchestrator::machine::{self as machine, Action, FileId, Identity, Intent, Plan, Process, Title};
 
 use super::choice::Act;
 use super::fault::Fault;
@@ -37,8 +37,9 @@ pub(super) struct ModelHost<'a, 'c> {
 }
 
 impl<'a, 'c> ModelHost<'a, 'c> {
-    pub(super) fn new(world: &'a mut World<'c>, plan: Plan, crash_at: Option<u32>) -> Self {
-        let run = Run::new(world, &plan);
+    pub(super) fn new(world: &'a mut World<'c>, intent: &Intent, crash_at: Option<u32>) -> Self {
+        let run = Run::new(world, intent);
+        let plan = intent.plan.clone();
         Self { world, plan, run, calls: 0, crash_at, is_crashed: false, broken: None }
     }
 
@@ -128,10 +129,10 @@ pub(super) fn look(process: &Proc) -> Option<Process> {
     process.is_alive().then(|| Process { identity: identity(process), title })
 }
 
-/// Who a process is. Pids are never used again here, so the pid says when it was born.
+/// Who a process is.
 pub(super) fn identity(process: &Proc) -> Identity {
-    let Pid(pid) = process.pid;
-    Identity { pid, started: u64::from(pid), exe: Some(file_id(process.exe)) }
+    let Proc { pid: Pid(pid), born, .. } = *process;
+    Identity { pid, started: u64::from(born), exe: Some(file_id(process.exe)) }
 }
 
 pub(super) const fn file_id(Inode(inode): Inode) -> FileId {

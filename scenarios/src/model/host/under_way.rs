@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use fake_nginx::machine::{Errno, Pid};
 use orchestrator::host::{Call, HostError, Reply};
 use orchestrator::machine::{
-    Action, FileId, Generation, Identity, Memory, Plan, Process, Side, Signal, Title,
+    Action, Defect, FileId, Generation, Identity, Intent, Memory, Plan, Process, Side, Signal, Title,
 };
 use smallvec::SmallVec;
 
@@ -31,15 +31,19 @@ pub(in crate::model) struct Run {
     old_link: Path,
     new_link: Path,
     is_interrupted: bool,
+    /// It signals whoever has the number now: a deliberate mistake.
+    is_by_number: bool,
 }
 
 impl Run {
     /// A run with this plan.
-    pub(in crate::model) fn new(world: &mut World<'_>, plan: &Plan) -> Self {
+    pub(in crate::model) fn new(world: &mut World<'_>, intent: &Intent) -> Self {
+        let Intent { plan, defects, .. } = intent;
         Self {
             old_link: world.paths.number(&plan.old_link.to_string_lossy()),
             new_link: world.paths.number(&plan.new_link.to_string_lossy()),
             is_interrupted: false,
+            is_by_number: defects.has(Defect::SignalsByNumber),
         }
     }
 }
@@ -136,7 +140,7 @@ impl UnderWay {
             }
             Stage::Titles { is_asleep, children } => self.titles(world, is_asleep, &children),
             Stage::Listeners(generation) => Some(Ok(self.listeners(world, *generation))),
-            Stage::Sent(count) => self.send_on(world, count),
+            Stage::Sent(count) => self.send_on(world, run, count),
         }
     }
 
@@ -168,7 +172,7 @@ impl UnderWay {
             Call::Check { .. } => Reply::Check(Ok(())),
             Call::Knock { workers, .. } => Reply::Untaken(untaken(world, workers)),
             Call::ReadTroubles { .. } => Reply::Troubles(Vec::new()),
-            Call::Act(Action::SignalOrphans { .. }) => return self.send_on(world, 0),
+            Call::Act(Action::SignalOrphans { .. }) => return self.send_on(world, run, 0),
             Call::Act(action) => return Some(act(world, plan, run, action)),
             Call::Save(memory) => return Some(save(world, plan, memory)),
             Call::Wait { .. } => Reply::Done,
@@ -183,7 +187,12 @@ impl UnderWay {
         let kernel = &world.state.kernel;
         let children: Vec<Process> =
             pids.iter().filter_map(|&pid| kernel.process(pid)).filter_map(look).collect();
-        let Some(master) = self.master().and_then(|pid| kernel.process(pid)).and_then(look) else {
+        let Call::LookAtGeneration { master: known, .. } = &self.call else {
+            return Some(Ok(Reply::Generation(None)));
+        };
+        // Its number may be somebody else's by now.
+        let seen = kernel.process(Pid(known.pid)).and_then(look);
+        let Some(master) = seen.filter(|seen| seen.identity.is_same_process(known)) else {
             return Some(Ok(Reply::Generation(None)));
         };
         let is_asleep = is_asleep && children.len() == pids.len();
@@ -214,7 +223,7 @@ impl UnderWay {
     }
 
     /// The next of several processes is told; the world moves behind each.
-    fn send_on(&mut self, world: &mut World<'_>, count: usize) -> Option<Answer> {
+    fn send_on(&mut self, world: &mut World<'_>, run: &Run, count: usize) -> Option<Answer> {
         let Call::Act(Action::SignalOrphans { processes, signal: told, while_lives }) = &self.call else {
             return Some(Ok(Reply::Done));
         };
@@ -222,7 +231,7 @@ impl UnderWay {
         if !lives(world, while_lives) {
             return Some(Ok(Reply::Gone));
         }
-        signal(world, process, *told);
+        signal(world, run, process, *told);
         self.goes_on(Stage::Sent(count + 1))
     }
 }
@@ -282,7 +291,7 @@ fn act(world: &mut World<'_>, plan: &Plan, run: &Run, action: &Action) -> Answer
             Ok(Reply::Done)
         }
         Action::Signal { while_lives: Some(master), .. } if !lives(world, master) => Ok(Reply::Gone),
-        Action::Signal { process, signal: told, .. } => Ok(signal(world, process, *told)),
+        Action::Signal { process, signal: told, .. } => Ok(signal(world, run, process, *told)),
         Action::RemoveOldbin => {
             let done = world.change(|kernel, around| kernel.unlink(Path::OLDBIN, around));
             done.map_err(|errno| HostError::os("removing the oldbin file", errno))?;
@@ -314,18 +323,25 @@ fn untaken(world: &World<'_>, workers: &[Identity]) -> Vec<String> {
 }
 
 fn lives(world: &World<'_>, identity: &Identity) -> bool {
-    world.state.kernel.process(Pid(identity.pid)).is_some_and(Proc::is_alive)
+    the_very(world, identity).is_some()
+}
+
+/// The living process that has this number and was born then.
+fn the_very<'w>(world: &'w World<'_>, known: &Identity) -> Option<&'w Proc> {
+    let process = world.state.kernel.process(Pid(known.pid))?;
+    (process.is_alive() && identity(process).is_same_process(known)).then_some(process)
 }
 
 /// Only the process that still has the whole identity gets the signal.
-fn signal(world: &mut World<'_>, identity: &Identity, signal: Signal) -> Reply {
-    let pid = Pid(identity.pid);
-    let process = world.state.kernel.process(pid).filter(|process| process.is_alive());
-    let is_it =
-        process.is_some_and(|process| identity.exe.is_none() || identity.exe == Some(file_id(process.exe)));
-    if !is_it {
+fn signal(world: &mut World<'_>, run: &Run, known: &Identity, signal: Signal) -> Reply {
+    let pid = Pid(known.pid);
+    let is_it = the_very(world, known)
+        .is_some_and(|process| known.exe.is_none() || known.exe == Some(file_id(process.exe)));
+    let has_number = run.is_by_number && world.state.kernel.process(pid).is_some_and(Proc::is_alive);
+    if !is_it && !has_number {
         return Reply::Gone;
     }
+    world.is_about_to_signal(pid, number(signal));
     world.change(|kernel, around| kernel.kill(LABORATORY, pid, number(signal), around));
     Reply::Done
 }

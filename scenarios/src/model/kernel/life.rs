@@ -63,6 +63,15 @@ impl Kernel {
         }));
     }
 
+    /// The numbers that masters and workers had who are dead and were waited for, by age, and that nobody has now.
+    pub fn free_pids(&self) -> impl Iterator<Item = Pid> + '_ {
+        let all =
+            self.masters_born.iter().zip(&self.workers_born).flat_map(|(&Pid(master), &workers)| {
+                (0..=u32::from(workers)).map(move |nth| Pid(master + nth))
+            });
+        all.filter(|&pid| self.index(pid).is_none())
+    }
+
     /// A number that nobody has any more is given to somebody who is no nginx.
     ///
     /// # Panics

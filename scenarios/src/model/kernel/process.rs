@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::channel::Held;
 use super::{ChannelId, Inode, Signals};
-use crate::model::choice::{Act, Actor, Name};
+use crate::model::choice::{Act, Actor, Name, Who};
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -105,6 +105,12 @@ impl Proc {
     #[must_use]
     pub const fn is_alive(&self) -> bool {
         !matches!(self.doing, Doing::Dead(_))
+    }
+
+    /// True if it is no nginx, and has only been given a number that one had before.
+    #[must_use]
+    pub const fn is_stranger(&self) -> bool {
+        matches!(self.actor, Actor { who: Who::Launcher, generation: 0, .. })
     }
 
     /// True if it sleeps in sigsuspend and no signal waits.

@@ -246,7 +246,7 @@ impl Run {
         let Self { intent, memory, wanted } = self;
         #[cfg(test)]
         world.is_told(Told::Begins(&intent, &memory));
-        let mut host = ModelHost::new(world, intent.plan.clone(), crash_at);
+        let mut host = ModelHost::new(world, &intent, crash_at);
         host.world.command_begins();
         let ended = drive(&mut host, &intent, memory, |_, _| {});
         host.world.command_ends();

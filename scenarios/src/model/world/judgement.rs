@@ -6,6 +6,7 @@ use super::{Broken, Gap, STEPS_MAX, World};
 use crate::model::choice::{Name, Who};
 use crate::model::client::End;
 use crate::model::kernel::{Proc, Shown};
+use crate::trace::What;
 
 impl World<'_> {
     /// True if a connection that begins now would be accepted by somebody who runs, without anybody else's
@@ -33,6 +34,21 @@ impl World<'_> {
     #[must_use]
     pub const fn first_loss(&self) -> Option<&(u64, End)> {
         self.first_loss.as_ref()
+    }
+
+    /// The first signal of a subject that went to somebody who is no nginx, and when.
+    #[must_use]
+    pub const fn first_stranger(&self) -> Option<(u64, Signal)> {
+        self.first_stranger
+    }
+
+    /// The subject sends this; nginx and the script may do as they like.
+    pub(in crate::model) fn is_about_to_signal(&mut self, pid: Pid, signal: Signal) {
+        if self.state.kernel.process(pid).is_some_and(Proc::is_stranger) {
+            self.first_stranger = self.first_stranger.or(Some((self.now_ms(), signal)));
+            let signal = signal.name().trim_start_matches("SIG").to_owned();
+            self.note(What::SignalToStranger { pid: i64::from(pid.0), signal });
+        }
     }
 
     /// True if the script meddled after the subject's last look, or before it without a sign of it.

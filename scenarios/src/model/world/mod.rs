@@ -14,7 +14,7 @@ mod witness;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fake_nginx::machine::{ExitStatus, Pid};
+use fake_nginx::machine::{ExitStatus, Pid, Signal};
 use orchestrator::machine::{Memory, Phase, Plan};
 use smallvec::SmallVec;
 
@@ -106,6 +106,8 @@ pub struct World<'c> {
     /// Connections of workers that the script ended by force.
     cut: SmallVec<[u32; 8]>,
     first_loss: Option<(u64, End)>,
+    /// The first signal of a subject to somebody who is no nginx, and when.
+    first_stranger: Option<(u64, Signal)>,
     /// At which step the script last meddled.
     last_kill: Option<u32>,
     /// At which step the subject last began to look.
@@ -199,6 +201,7 @@ impl<'c> World<'c> {
             statuses: SmallVec::new(),
             cut: SmallVec::new(),
             first_loss: None,
+            first_stranger: None,
             last_kill: None,
             last_look: 0,
             has_hidden_blow: false,

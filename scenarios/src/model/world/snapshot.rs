@@ -100,5 +100,6 @@ impl World<'_> {
         self.is_commanded = snapshot.is_commanded;
         self.first_gap = None;
         self.first_loss = None;
+        self.first_stranger = None;
     }
 }

@@ -60,6 +60,7 @@ impl World<'_> {
             Fault::Reload => self.send_to_named(Signal::Hup),
             Fault::Reopen => self.send_to_named(Signal::Usr1),
             Fault::Package => self.replaces_binary(),
+            Fault::ReusedPid => self.reuses_pid(which),
             Fault::SecondUsr2 => self.upgrading_master().is_some_and(|pid| self.send(pid, Signal::Usr2)),
             Fault::Crash | Fault::Interrupt | Fault::FullDisk => self.is_commanded,
         };
@@ -128,6 +129,17 @@ impl World<'_> {
             });
         }
         is_there
+    }
+
+    /// A process that is no nginx gets the number of one that has died.
+    fn reuses_pid(&mut self, which: u8) -> bool {
+        let count = self.state.kernel.free_pids().count();
+        let nth = usize::from(which).checked_rem(count);
+        let pid = nth.and_then(|nth| self.state.kernel.free_pids().nth(nth));
+        if let Some(pid) = pid {
+            self.with(|kernel, around| kernel.reuse(pid, around));
+        }
+        pid.is_some()
     }
 
     fn whom(&self, whom: Whom, which: u8) -> Option<Pid> {
