@@ -118,6 +118,11 @@ const BEYOND: &[Finder] = &[
     },
     Finder {
         who: "every interleaving",
+        why: "in random scripts nobody types a command while another one runs",
+        mutants: &["orchestrator.forgets-the-lock"],
+    },
+    Finder {
+        who: "every interleaving",
         why: "in random scripts nobody gets a number that an nginx had before",
         mutants: &["orchestrator.signals-by-number"],
     },
@@ -150,6 +155,7 @@ const SEARCHED: &[(&str, &str)] = &[
     ("orchestrator.forgets-the-hup", "rollback workers=1 fresh=1"),
     ("orchestrator.waits-for-the-journal", "upgrade workers=1 fault=full-disk"),
     ("orchestrator.forgets-the-last-word", "upgrade workers=1 fault=kill-old-master"),
+    ("orchestrator.forgets-the-lock", "upgrade workers=1 fault=second-operator"),
     ("orchestrator.signals-by-number", "upgrade workers=1 fault=kill-old-master fault=reused-pid"),
 ];
 

@@ -13,7 +13,7 @@ use crate::ExitCode;
 use crate::discover::{self, Running};
 use crate::host::linux::{boot, now_us};
 use crate::journal::{Entry, Journal, JournalError};
-use crate::machine::{Goal, Memory, Options, Outcome, Phase, Plan};
+use crate::machine::{Defect, Goal, Memory, Options, Outcome, Phase, Plan};
 use crate::preflight::{Prepared, Request, Swap, adopt, predecessor, prepare, program, sweep};
 use crate::refusal::Refusal;
 use crate::rehearsal::Rehearsal;
@@ -64,7 +64,7 @@ fn upgrade(asked: &Upgrade, began_us: u64, rehearsal: Rehearsal) -> Result<Repor
     let (running, pid_file) = discover::find(asked.common.pid_file.as_deref())?;
     let mut journal = Journal::of(&asked.common.state_dir, &pid_file);
     if !asked.dry_run {
-        journal.lock()?;
+        lock(&mut journal, &rehearsal)?;
     }
     refuse_unfinished(&journal)?;
     let running = after_predecessor(running, &pid_file, asked.wait_for_old)?;
@@ -150,9 +150,21 @@ fn name(phase: Phase) -> String {
     serde_json::to_value(phase).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
 }
 
+/// Keeps every other command away until this one has ended.
+fn lock(journal: &mut Journal, rehearsal: &Rehearsal) -> Result<(), Refusal> {
+    if !rehearsal.defects.has(Defect::ForgetsTheLock) {
+        journal.lock()?;
+    }
+    Ok(())
+}
+
 /// The journal of the nginx that is meant, locked, and what it says.
-fn find_entry(common: &Common, what: &'static str) -> Result<(Journal, Entry), Refusal> {
-    let (journal, entry, _) = find_journal(common)?;
+fn find_entry(
+    common: &Common,
+    rehearsal: &Rehearsal,
+    what: &'static str,
+) -> Result<(Journal, Entry), Refusal> {
+    let (journal, entry, _) = find_journal(common, rehearsal)?;
     Ok((journal, entry.ok_or_else(|| nothing(what))?))
 }
 
@@ -161,7 +173,10 @@ fn nothing(what: &'static str) -> Refusal {
 }
 
 /// The journal of the nginx that is meant, locked; what it says, if anything; and the pid file.
-fn find_journal(common: &Common) -> Result<(Journal, Option<Entry>, PathBuf), Refusal> {
+fn find_journal(
+    common: &Common,
+    rehearsal: &Rehearsal,
+) -> Result<(Journal, Option<Entry>, PathBuf), Refusal> {
     let pid_file = match &common.pid_file {
         Some(given) => discover::real_path(given)?,
         None => match Journal::only_pid_file(&common.state_dir)? {
@@ -170,13 +185,13 @@ fn find_journal(common: &Common) -> Result<(Journal, Option<Entry>, PathBuf), Re
         },
     };
     let mut journal = Journal::of(&common.state_dir, &pid_file);
-    journal.lock()?;
+    lock(&mut journal, rehearsal)?;
     let entry = journal.read()?;
     Ok((journal, entry, pid_file))
 }
 
 fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
-    let (journal, entry) = find_entry(common, "commit")?;
+    let (journal, entry) = find_entry(common, &rehearsal, "commit")?;
     this_boot(&entry, "commit")?;
     match entry.memory.phase {
         Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing | Phase::Watching => {
@@ -192,7 +207,7 @@ fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report
 
 fn recover(asked: &Recover, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let Recover { drain, common } = asked;
-    let (journal, entry, pid_file) = find_journal(common)?;
+    let (journal, entry, pid_file) = find_journal(common, &rehearsal)?;
     let Some(entry) = entry.map(unstuck).filter(|entry| !entry.memory.is_finished()) else {
         let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
         // Nobody has asked for a soak, and none is waited for.
@@ -221,7 +236,7 @@ fn swept(pid_file: &Path) -> Refusal {
 }
 
 fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
-    let (journal, entry, pid_file) = find_journal(&asked.common)?;
+    let (journal, entry, pid_file) = find_journal(&asked.common, &rehearsal)?;
     let entry = entry.map(unstuck);
     let is_open = entry.as_ref().is_some_and(|entry| !entry.memory.is_finished());
     if !is_open && let Some(adopted) = adopt(&pid_file, &asked.pace.options(false))? {

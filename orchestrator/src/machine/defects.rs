@@ -147,11 +147,13 @@ pub enum Defect {
 
     /// Signals whoever has the number, as kill(2) does: the process that was meant may have died since.
     SignalsByNumber,
+    /// Works beside another command of its own kind.
+    ForgetsTheLock,
 }
 
 /// Which defects a machine has; none by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Hash)]
-pub struct Defects(u64);
+pub struct Defects(u128);
 
 impl Defects {
     /// Every name.
@@ -179,6 +181,6 @@ impl FromIterator<Defect> for Defects {
 }
 
 /// As many defects as there are bits: one more does not compile into a shift.
-const fn bit(defect: Defect) -> u64 {
-    1 << defect as u64
+const fn bit(defect: Defect) -> u128 {
+    1 << defect as u128
 }

@@ -28,6 +28,10 @@ pub(super) struct Excuses {
     cut: SmallVec<[Pid; 8]>,
     /// Everybody who was struck and may not show it yet.
     struck: SmallVec<[Pid; 4]>,
+    /// Masters that were told something else, and have not slept since.
+    busy: SmallVec<[Pid; 2]>,
+    /// Those of them that were told to let their workers go; whoever they fork until then goes too.
+    winched: SmallVec<[Pid; 2]>,
 }
 
 impl Excuses {
@@ -35,6 +39,13 @@ impl Excuses {
     pub(super) fn is_about_to_be_struck(&mut self, process: &Proc, blow: Blow, kernel: &Kernel) {
         let pid = process.pid;
         let workers = || kernel.living().filter(move |worker| worker.parent == pid && would_accept(worker));
+        if blow == Blow::Winch {
+            self.winched.push(pid);
+            self.busy.push(pid);
+            self.workers.extend(workers().map(|worker| worker.pid));
+            self.struck.extend(workers().map(|worker| worker.pid));
+            return;
+        }
         self.struck.push(pid);
         let is_ordered = process.actor.who == Who::Master && matches!(blow, Blow::Term | Blow::Quit);
         if would_accept(process) {
@@ -53,10 +64,28 @@ impl Excuses {
         }
     }
 
+    /// The script tells this master something that takes nobody away.
+    pub(super) fn is_about_to_be_told(&mut self, master: Pid) {
+        self.busy.push(master);
+    }
+
+    /// A master that sleeps has done whatever it was told.
+    pub(super) fn forget_done(&mut self, kernel: &Kernel) {
+        let is_busy = |&mut pid: &mut Pid| {
+            kernel.process(pid).is_some_and(|master| master.is_alive() && !master.is_asleep())
+        };
+        self.busy.retain(is_busy);
+        self.winched.retain(is_busy);
+    }
+
     /// A worker is born: its master may have been told to end already.
     pub(super) fn is_born(&mut self, pid: Pid, parent: Pid) {
         if self.told.contains(&parent) {
             self.workers.push(pid);
+        }
+        if self.winched.contains(&parent) {
+            self.workers.push(pid);
+            self.struck.push(pid);
         }
         if self.cut.contains(&parent) {
             self.cut.push(pid);
@@ -100,6 +129,8 @@ impl Excuses {
             told: sorted(&self.told, &is_alive),
             cut: sorted(&self.cut, &is_alive).into_iter().collect(),
             struck: sorted(&self.struck, &|pid| is_alive(pid) || is_master(pid)),
+            busy: sorted(&self.busy, &is_alive).into_iter().collect(),
+            winched: sorted(&self.winched, &is_alive).into_iter().collect(),
         }
     }
 
@@ -111,10 +142,8 @@ impl Excuses {
                     && (!process.is_asleep()
                         || kernel.living().any(|worker| worker.parent == process.pid && would_accept(worker)))
         };
-        self.struck
-            .iter()
-            .filter_map(|&pid| kernel.process(pid))
-            .any(|process| process.is_alive() && is_hidden(process))
+        let mut struck = self.struck.iter().filter_map(|&pid| kernel.process(pid));
+        !self.busy.is_empty() || struck.any(|process| process.is_alive() && is_hidden(process))
     }
 }
 

@@ -28,6 +28,10 @@ pub enum Fault {
     Interrupt,
     /// The orchestrator's next change of a file or its journal fails.
     FullDisk,
+    /// Somebody who does not use `oldbin` types a signal that takes nobody away.
+    Sent(Order, Whom),
+    /// Somebody types another command of `oldbin`.
+    SecondOperator,
 }
 
 /// How a process is taken away.
@@ -41,6 +45,17 @@ pub enum Blow {
     Quit,
     /// It calls exit(3) by itself.
     Exit,
+    /// WINCH to a master: its workers go, their requests are answered first, and it stays.
+    Winch,
+}
+
+/// What a master is told that keeps its workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// To start the binary at the path.
+    Usr2,
+    /// HUP, beside a younger master.
+    Hup,
 }
 
 /// Which process.
@@ -56,11 +71,11 @@ pub enum Whom {
     NewWorker,
 }
 
-use Blow::{Exit, Kill, Quit, Term};
+use Blow::{Exit, Kill, Quit, Term, Winch};
 use Whom::{NewMaster, NewWorker, OldMaster, OldWorker};
 
 /// Every fault by its name; what comes later stands behind [`DRAWN`].
-const NAMES: [(Fault, &str); 24] = [
+const NAMES: [(Fault, &str); 30] = [
     (Fault::Blow(Kill, OldMaster), "kill-old-master"),
     (Fault::Blow(Kill, NewMaster), "kill-new-master"),
     (Fault::Blow(Kill, OldWorker), "kill-old-worker"),
@@ -85,6 +100,12 @@ const NAMES: [(Fault, &str); 24] = [
     (Fault::Reopen, "reopen"),
     (Fault::Package, "package"),
     (Fault::ReusedPid, "reused-pid"),
+    (Fault::Blow(Winch, OldMaster), "winch-old-master"),
+    (Fault::Blow(Winch, NewMaster), "winch-new-master"),
+    (Fault::Sent(Order::Usr2, OldMaster), "usr2-old-master"),
+    (Fault::Sent(Order::Usr2, NewMaster), "usr2-new-master"),
+    (Fault::Sent(Order::Hup, OldMaster), "reload-old-master"),
+    (Fault::SecondOperator, "second-operator"),
 ];
 
 /// How many of them random scripts draw from. A seed means the same script for ever.
@@ -104,13 +125,20 @@ impl Fault {
     /// True if it takes nobody away and gives no process another life, so that nothing is excused by it.
     #[must_use]
     pub const fn is_harmless(self) -> bool {
-        matches!(self, Self::Reopen | Self::Package | Self::ReusedPid)
+        matches!(self, Self::Reopen | Self::Package | Self::ReusedPid | Self::SecondOperator)
     }
 
     /// True if it ends a master.
     #[must_use]
     pub const fn is_of_master(self) -> bool {
-        matches!(self, Self::Blow(_, OldMaster | NewMaster))
+        matches!(self, Self::Blow(Kill | Term | Quit | Exit, OldMaster | NewMaster))
+    }
+
+    /// True if somebody else upgrades by hand, or has taken a generation out of service: what becomes of that is theirs
+    /// to say.
+    #[must_use]
+    pub const fn is_of_another_hand(self) -> bool {
+        matches!(self, Self::Blow(Winch, _) | Self::Sent(Order::Usr2, _))
     }
 
     /// True if it ends a worker.

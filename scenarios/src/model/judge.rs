@@ -5,6 +5,7 @@ use std::fmt;
 use orchestrator::machine::{Outcome, Phase};
 
 use super::choice::Who;
+use super::fault::{Fault, Order};
 use super::kernel::Proc;
 use super::operator::Command;
 use super::rules::{Rule, Wrong};
@@ -20,11 +21,16 @@ pub(super) fn unfinished(world: &World<'_>) -> Option<Command> {
 }
 
 impl Script {
-    /// A fresh connection that found nobody, a request that was lost, or a signal to somebody who is no nginx.
+    /// A fresh connection that found nobody, a request that was lost, a signal to somebody who is no nginx, or two
+    /// commands at once.
     pub(super) fn judge_service(&self, world: &World<'_>) -> Option<Wrong> {
         if let Some((at_ms, signal)) = world.first_stranger() {
             let why = format!("a process that is no nginx got {} at {at_ms} ms", signal.name());
             return Some(Rule::NoSignalToAStranger.broken(why));
+        }
+        if let Some(command) = world.first_beside() {
+            let why = format!("`{command}` is not refused without a change while another command runs");
+            return Some(Rule::OneCommandAtATime.broken(why));
         }
         // These workers close connections, and leave for a while nobody, by themselves.
         if self.has_mortal_workers() {
@@ -84,7 +90,10 @@ impl Script {
         if is_stuck(world) || (masters == 0 && self.may_end_masters(world)) {
             return None;
         }
-        if masters != 1 {
+        // Who upgrades by hand has to bring that to its end.
+        let is_upgraded_by_hand =
+            || world.counts.faults.iter().any(|fault| matches!(fault, Fault::Sent(Order::Usr2, _)));
+        if masters != 1 && !(masters == 2 && is_upgraded_by_hand()) {
             let why = format!("{masters} masters are left at the end");
             return Some(Rule::OneGenerationAtTheEnd.broken(why));
         }
@@ -109,6 +118,9 @@ impl Script {
 
     /// True if nothing went wrong that would excuse a command that gives up.
     fn needs_no_person(&self, world: &World<'_>) -> bool {
+        if world.counts.faults.iter().any(|fault| fault.is_of_another_hand()) {
+            return false;
+        }
         let faults = world.counts.faults.len() + usize::from(self.binary != 0);
         let Some(entry) = world.state.journal.as_deref() else { return faults < 2 };
         let Phase::Finished(Outcome::Stuck(_)) = entry.1.phase else {

@@ -23,6 +23,8 @@ pub enum Rule {
     NoRequestIsLost,
     /// Nobody signals a process that is no nginx.
     NoSignalToAStranger,
+    /// Two commands never work at once, and one that is refused changes nothing.
+    OneCommandAtATime,
     /// What a command claims is true once all have had time to do what they were told.
     ClaimIsTrue,
     /// Nobody is stuck with one fault or none before the commit point.
@@ -134,8 +136,12 @@ fn is_undone_for_no_reason(
     memory: &Memory,
 ) -> bool {
     // nginx itself refuses a second USR2.
-    let is_harmless =
-        |fault: &Fault| matches!(fault, Fault::Crash | Fault::SecondUsr2 | Fault::Reopen | Fault::ReusedPid);
+    let is_harmless = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Crash | Fault::SecondUsr2 | Fault::Reopen | Fault::ReusedPid | Fault::SecondOperator
+        )
+    };
     memory.phase == Phase::Finished(Outcome::RolledBack)
         && script.binary == 0
         && world.counts.faults.iter().all(is_harmless)

@@ -56,10 +56,12 @@ pub enum Until {
 /// The names of faults that strike elsewhere, and the model's faults.
 ///
 /// Nobody can make a process call exit(3) that does not run, so that is said at a moment of that process. A package
-/// manager brings a third release, and a scenario has two. Who gets which pid is the kernel's choice.
+/// manager brings a third release, and a scenario has two. Who gets which pid is the kernel's choice, and a command is
+/// an act.
 pub fn elsewhere() -> impl Iterator<Item = (&'static str, Fault)> {
     let by_itself = |fault: &Fault| fault.name().starts_with("exit-");
-    let is_of_model = |fault: &Fault| matches!(fault, Fault::Package | Fault::ReusedPid);
+    let is_of_model =
+        |fault: &Fault| matches!(fault, Fault::Package | Fault::ReusedPid | Fault::SecondOperator);
     Fault::all().filter(move |fault| !by_itself(fault) && !is_of_model(fault)).map(|fault| {
         let name = match fault {
             Fault::Crash => "kill-oldbin",
@@ -69,6 +71,8 @@ pub fn elsewhere() -> impl Iterator<Item = (&'static str, Fault)> {
             | Fault::Reopen
             | Fault::Package
             | Fault::ReusedPid
+            | Fault::Sent(..)
+            | Fault::SecondOperator
             | Fault::SecondUsr2
             | Fault::FullDisk => fault.name(),
         };

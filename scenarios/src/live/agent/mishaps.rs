@@ -11,7 +11,7 @@ use super::reactor::Source;
 use super::world::World;
 use crate::invariants::STRUCK;
 use crate::model::choice::{Act, Name, Who};
-use crate::model::fault::{Blow, Fault, Whom};
+use crate::model::fault::{Blow, Fault, Order, Whom};
 use crate::scenario::{Mishap, Until, Wrong, fault_named, is_forcible};
 use crate::trace::What;
 
@@ -234,16 +234,25 @@ impl World {
             Fault::Reopen => {
                 self.named_master().is_some_and(|pid| self.signal_reporter(pid, "USR1", Signal::USR1))
             }
-            Fault::Package | Fault::ReusedPid => false,
+            Fault::Package | Fault::ReusedPid | Fault::SecondOperator => false,
             Fault::SecondUsr2 => {
                 let masters = self.masters_by_age();
                 masters.len() > 1 && self.signal_reporter(masters[0], "USR2", Signal::USR2)
+            }
+            Fault::Sent(order, whom) => {
+                let (name, signal, masters) = match order {
+                    Order::Usr2 => ("USR2", Signal::USR2, 1),
+                    Order::Hup => ("HUP", Signal::HUP, 2),
+                };
+                let pid = self.whom(whom, which).filter(|_| self.masters_by_age().len() >= masters);
+                pid.is_some_and(|pid| self.signal_reporter(pid, name, signal))
             }
             Fault::Blow(blow, whom) => {
                 let (name, signal) = match blow {
                     Blow::Kill => ("KILL", Signal::KILL),
                     Blow::Term => ("TERM", Signal::TERM),
                     Blow::Quit => ("QUIT", Signal::QUIT),
+                    Blow::Winch => ("WINCH", Signal::WINCH),
                     Blow::Exit => return false,
                 };
                 self.whom(whom, which).is_some_and(|pid| self.signal_reporter(pid, name, signal))

@@ -12,7 +12,7 @@ use super::super::storm::Strike;
 use super::process::Process;
 use super::world::{World, kill};
 use crate::invariants::STRUCK;
-use crate::model::fault::{Blow, Fault, Whom};
+use crate::model::fault::{Blow, Fault, Order, Whom};
 use crate::trace::{Content, Event, PidFile, Role, What};
 
 /// The file that fills the journal's disk.
@@ -96,16 +96,26 @@ impl World {
             Some(Fault::SecondUsr2) => {
                 self.upgrading_master().is_some_and(|master| self.signal(master, "USR2", Signal::USR2))
             }
+            Some(Fault::Sent(order, whom)) => {
+                let (name, signal, masters) = match order {
+                    Order::Usr2 => ("USR2", Signal::USR2, 1),
+                    Order::Hup => ("HUP", Signal::HUP, 2),
+                };
+                let is_there = self.living(|process| process.role == Role::Master).len() >= masters;
+                let pid = self.observed(whom, 0).filter(|_| is_there);
+                pid.is_some_and(|pid| self.signal(pid, name, signal))
+            }
             Some(Fault::Blow(blow, whom)) => {
                 let (name, signal) = match blow {
                     Blow::Kill => ("KILL", Signal::KILL),
                     Blow::Term => ("TERM", Signal::TERM),
                     Blow::Quit => ("QUIT", Signal::QUIT),
+                    Blow::Winch => ("WINCH", Signal::WINCH),
                     Blow::Exit => return false,
                 };
                 self.observed(whom, strike.which).is_some_and(|pid| self.signal(pid, name, signal))
             }
-            Some(Fault::Package | Fault::ReusedPid) | None => false,
+            Some(Fault::Package | Fault::ReusedPid | Fault::SecondOperator) | None => false,
         }
     }
 

@@ -38,13 +38,15 @@ pub enum Label {
     Stall,
     /// After that, somebody types this.
     Types(Command),
+    /// A second operator types this between two commands.
+    Between(Command),
 }
 
 impl Label {
     /// True if something goes wrong.
     #[must_use]
     pub const fn is_mishap(&self) -> bool {
-        matches!(self, Self::Fault(..) | Self::Crash | Self::Stall)
+        matches!(self, Self::Fault(..) | Self::Crash | Self::Stall | Self::Between(_))
     }
 }
 
@@ -57,6 +59,7 @@ impl fmt::Display for Label {
             Self::Crash => f.write_str("fault.crash"),
             Self::Stall => f.write_str("time.passes, the others are slow"),
             Self::Types(command) => write!(f, "typed: {command}"),
+            Self::Between(command) => write!(f, "fault.second-operator, who types: {command}"),
         }
     }
 }

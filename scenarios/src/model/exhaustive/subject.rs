@@ -21,6 +21,8 @@ pub(super) enum Typed {
     Own(u8),
     /// Something else, because something is unfinished.
     Other(Command),
+    /// Something else by somebody else, before the cell's own command with that number.
+    Between(Command, u8),
 }
 
 /// Where the subject stands.

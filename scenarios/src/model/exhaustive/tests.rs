@@ -39,6 +39,8 @@ fn fewer_states_show_the_same() {
         "upgrade fault=reopen",
         "upgrade fault=package",
         "upgrade fault=reused-pid",
+        "upgrade fault=second-operator",
+        "upgrade fault=usr2-new-master",
         "upgrade fault=exit-new-master",
         "upgrade fresh=1",
         "rollback fresh=1",
@@ -97,6 +99,34 @@ fn nobody_signals_a_number_that_is_somebody_elses_by_now() {
     let wrong = run(cell, mistakes("orchestrator.signals-by-number"), Limits::EVERYTHING);
     assert!(verdict(&wrong).0.iter().all(|why| why.contains("no nginx")), "{:?}", wrong.found);
     assert!(!wrong.found.is_empty());
+}
+
+/// Red when a command goes on beside another one, or changes something before it is refused.
+#[test]
+fn a_second_operator_is_refused_while_a_command_runs_and_goes_on_behind_it() {
+    let cell = "rollback fault=second-operator";
+    let sound = run(cell, Mistakes::default(), Limits::EVERYTHING);
+    assert_eq!(sound.found, []);
+    let behind = sound.reached.keys().filter(|label| label.contains("who types")).count();
+    assert_eq!(behind, 4, "{:?}", sound.reached);
+
+    let wrong = run(cell, mistakes("orchestrator.forgets-the-lock"), Limits::EVERYTHING);
+    assert!(verdict(&wrong).0.iter().any(|why| why.contains("while another command runs")));
+}
+
+/// Red when a signal by another hand excuses every claim: those that are made with open eyes are judged.
+#[test]
+fn signals_by_another_hand_excuse_no_claim_that_was_made_with_open_eyes() {
+    for fault in ["winch-new-master", "usr2-old-master"] {
+        let cell = format!("upgrade fault={fault}");
+        assert_eq!(run(&cell, Mistakes::default(), Limits::EVERYTHING).found, [], "{cell}");
+        let wrong = run(&cell, mistakes("orchestrator.forgets-the-file"), Limits::EVERYTHING);
+        assert!(
+            verdict(&wrong).0.iter().any(|why| why.contains("another binary is at the path")),
+            "{cell}: {:?}",
+            wrong.found
+        );
+    }
 }
 
 #[test]

@@ -140,6 +140,11 @@ impl<'c> Walker<'c> {
                 found(self, Label::Fault(fault, which), reached);
             }
         }
+        if faults.contains(&Fault::SecondOperator)
+            && let Subject::Types(Typed::Own(next @ 1..)) = node.subject
+        {
+            self.types_between(node, next, &mut found);
+        }
         let wish = self.wish(&node.subject);
         // Who waits for a program waits for ever.
         let is_waiting = matches!(wish, Wish::Time(until_ms) | Wish::Change(until_ms) if until_ms < u64::MAX);
@@ -159,6 +164,18 @@ impl<'c> Walker<'c> {
             let left = Left { crashes: node.left.crashes - 1, ..node.left };
             let reached = self.reached(Subject::Killed, left);
             found(self, Label::Crash, reached);
+        }
+    }
+
+    /// Somebody else types something between two commands.
+    fn types_between(&mut self, node: &Node, next: u8, found: &mut impl FnMut(&mut Self, Label, Reached)) {
+        for command in operator::others() {
+            self.world.restore(&node.world);
+            self.world.counts.faults.push(Fault::SecondOperator);
+            let left = Left { faults: node.left.faults - 1, ..node.left };
+            let subject = Subject::Types(Typed::Between(command.clone(), next));
+            let reached = self.reached(subject, left);
+            found(self, Label::Between(command), reached);
         }
     }
 
@@ -312,7 +329,7 @@ impl<'c> Walker<'c> {
         match operator::begin(&mut self.world, &command, self.mistakes.oldbin) {
             Ok(operator::Run { intent, memory, wanted }) => {
                 let run = Run::new(&mut self.world, &intent);
-                self.world.command_begins();
+                self.world.command_begins(operator::takes_lock(&intent));
                 self.goes_on(Running::begin(typed, intent, wanted, memory, run), left)
             }
             Err(why) => self.has_ended(&typed, &operator::refused(why), None, left),
@@ -337,7 +354,7 @@ impl<'c> Walker<'c> {
     fn command(&self, typed: &Typed) -> Command {
         match typed {
             Typed::Own(nth) => self.script.commands[usize::from(*nth)].1.clone(),
-            Typed::Other(command) => command.clone(),
+            Typed::Other(command) | Typed::Between(command, _) => command.clone(),
         }
     }
 
@@ -347,6 +364,9 @@ impl<'c> Walker<'c> {
         let command = self.command(typed);
         if let Some(wrong) = self.is_said(&command, said, promise.as_ref()) {
             return wrong;
+        }
+        if let Typed::Between(_, next) = typed {
+            return self.reached(Subject::Types(Typed::Own(*next)), left);
         }
         if let Typed::Own(nth) = typed
             && usize::from(*nth) + 1 < self.script.commands.len()

@@ -16,7 +16,7 @@ use orchestrator::ExitCode;
 use orchestrator::driver::drive;
 use orchestrator::host::HostError;
 use orchestrator::machine::{
-    Baseline, Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, Reason, StuckState, Title,
+    Baseline, Defect, Defects, Goal, Intent, Memory, Options, Outcome, Phase, Plan, Reason, StuckState, Title,
 };
 
 use super::choice::Act;
@@ -76,6 +76,9 @@ pub(super) struct Run {
 /// # Errors
 /// Why the command is refused, in a sentence.
 pub(super) fn begin(world: &mut World<'_>, command: &Command, defects: Defects) -> Result<Run, String> {
+    if world.is_locked() {
+        return Err("another oldbin works on this nginx".into());
+    }
     let entry = world.state.journal.clone();
     let run = |goal, wanted, (plan, memory): (Plan, Memory)| {
         let memory = memory.resumed();
@@ -124,6 +127,17 @@ pub(super) fn begin(world: &mut World<'_>, command: &Command, defects: Defects) 
             Ok(run(Goal::Back, Outcome::RolledBack, (plan, memory)))
         }
     }
+}
+
+/// What somebody types who does not know that another one is at work.
+pub(super) fn others() -> [Command; 4] {
+    let options = || options(0, false);
+    [Command::Recover, Command::Rollback(options()), Command::Commit, Command::Upgrade(options())]
+}
+
+/// Every command locks its state folder, and keeps the lock as long as it lives.
+pub(super) const fn takes_lock(intent: &Intent) -> bool {
+    !intent.defects.has(Defect::ForgetsTheLock)
 }
 
 fn found(entry: Option<Shared<(Plan, Memory)>>) -> Result<(Plan, Memory), String> {
@@ -247,7 +261,7 @@ impl Run {
         #[cfg(test)]
         world.is_told(Told::Begins(&intent, &memory));
         let mut host = ModelHost::new(world, &intent, crash_at);
-        host.world.command_begins();
+        host.world.command_begins(takes_lock(&intent));
         let ended = drive(&mut host, &intent, memory, |_, _| {});
         host.world.command_ends();
         if let Some(broken) = host.broken {

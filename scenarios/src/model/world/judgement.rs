@@ -6,6 +6,7 @@ use super::{Broken, Gap, STEPS_MAX, World};
 use crate::model::choice::{Name, Who};
 use crate::model::client::End;
 use crate::model::kernel::{Proc, Shown};
+use crate::model::operator::Command;
 use crate::trace::What;
 
 impl World<'_> {
@@ -40,6 +41,12 @@ impl World<'_> {
     #[must_use]
     pub const fn first_stranger(&self) -> Option<(u64, Signal)> {
         self.first_stranger
+    }
+
+    /// The first command that was not kept away, or changed something, while another one ran.
+    #[must_use]
+    pub const fn first_beside(&self) -> Option<&Command> {
+        self.first_beside.as_ref()
     }
 
     /// The subject sends this; nginx and the script may do as they like.

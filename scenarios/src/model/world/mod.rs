@@ -23,6 +23,7 @@ use super::client::{Clients, End, Ended};
 use super::excuses::Excuses;
 use super::fault::{Fault, Planned};
 use super::kernel::{Around, Kernel, Path, Seen, Setting};
+use super::operator::Command;
 use super::paths::Paths;
 use super::record::Record;
 use super::shared::Shared;
@@ -108,6 +109,8 @@ pub struct World<'c> {
     first_loss: Option<(u64, End)>,
     /// The first signal of a subject to somebody who is no nginx, and when.
     first_stranger: Option<(u64, Signal)>,
+    /// The first command that was not kept away, or changed something, while another one ran.
+    first_beside: Option<Command>,
     /// At which step the script last meddled.
     last_kill: Option<u32>,
     /// At which step the subject last began to look.
@@ -116,6 +119,8 @@ pub struct World<'c> {
     has_hidden_blow: bool,
     /// A command runs.
     is_commanded: bool,
+    /// It holds its lock.
+    is_locked: bool,
     /// Where the journal stood when the last command was told that it was interrupted.
     interrupted_in: Option<Phase>,
     deadline_ms: u64,
@@ -202,10 +207,12 @@ impl<'c> World<'c> {
             cut: SmallVec::new(),
             first_loss: None,
             first_stranger: None,
+            first_beside: None,
             last_kill: None,
             last_look: 0,
             has_hidden_blow: false,
             is_commanded: false,
+            is_locked: false,
             interrupted_in: None,
             deadline_ms: u64::MAX,
             #[cfg(test)]
@@ -267,6 +274,7 @@ impl World<'_> {
             record.see(&seen, kernel);
             clients.see(&seen, kernel, now_us, ends);
         }
+        excuses.forget_done(kernel);
         let now_ms = kernel.now_ms();
         for end in ends.drain(..) {
             self.counts.requests[end.fate as usize] += 1;

@@ -26,6 +26,7 @@ pub(in crate::model) struct Snapshot {
     meddling: Meddling,
     has_hidden_blow: bool,
     is_commanded: bool,
+    is_locked: bool,
 }
 
 /// When the script last meddled.
@@ -79,6 +80,7 @@ impl World<'_> {
             meddling,
             has_hidden_blow: self.has_hidden_blow,
             is_commanded: self.is_commanded,
+            is_locked: self.is_locked,
         }
     }
 
@@ -98,8 +100,10 @@ impl World<'_> {
         self.last_look = LAST_LOOK;
         self.has_hidden_blow = snapshot.has_hidden_blow;
         self.is_commanded = snapshot.is_commanded;
+        self.is_locked = snapshot.is_locked;
         self.first_gap = None;
         self.first_loss = None;
         self.first_stranger = None;
+        self.first_beside = None;
     }
 }

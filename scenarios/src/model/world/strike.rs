@@ -1,13 +1,14 @@
 //! What goes wrong: processes that are taken away, crashes, reloads, full disks.
 
 use fake_nginx::machine::{Pid, Signal};
-use orchestrator::machine::Phase;
+use orchestrator::machine::{Defects, Phase};
 
 use super::World;
 use crate::model::binaries::PACKAGED;
 use crate::model::choice::{Act, Actor, Name, Who, count};
-use crate::model::fault::{Blow, Fault, Planned, When, Whom};
+use crate::model::fault::{Blow, Fault, Order, Planned, When, Whom};
 use crate::model::kernel::{Content, LABORATORY, Path, Proc, Seen};
+use crate::model::operator;
 use crate::trace::What;
 
 /// What a process leaves to its parent that calls exit(3) where it should not.
@@ -61,6 +62,8 @@ impl World<'_> {
             Fault::Reopen => self.send_to_named(Signal::Usr1),
             Fault::Package => self.replaces_binary(),
             Fault::ReusedPid => self.reuses_pid(which),
+            Fault::Sent(order, whom) => self.gives_order(order, whom),
+            Fault::SecondOperator => self.is_commanded && self.types_beside(),
             Fault::SecondUsr2 => self.upgrading_master().is_some_and(|pid| self.send(pid, Signal::Usr2)),
             Fault::Crash | Fault::Interrupt | Fault::FullDisk => self.is_commanded,
         };
@@ -91,6 +94,7 @@ impl World<'_> {
             Blow::Kill => self.send(pid, Signal::Kill),
             Blow::Term => self.send(pid, Signal::Term),
             Blow::Quit => self.send(pid, Signal::Quit),
+            Blow::Winch => self.send(pid, Signal::Winch),
             Blow::Exit => {
                 debug_assert!(is_master || process.actor.who == Who::Worker);
                 self.with(|kernel, around| kernel.exit(pid, EXIT_CODE, around));
@@ -129,6 +133,29 @@ impl World<'_> {
             });
         }
         is_there
+    }
+
+    fn gives_order(&mut self, order: Order, whom: Whom) -> bool {
+        let signal = match order {
+            Order::Usr2 => Signal::Usr2,
+            Order::Hup => Signal::Hup,
+        };
+        let is_there = order == Order::Usr2 || self.all_masters().nth(1).is_some();
+        let Some(pid) = self.whom(whom, 0).filter(|_| is_there) else { return false };
+        self.excuses.is_about_to_be_told(pid);
+        self.send(pid, signal)
+    }
+
+    /// Whatever else is typed while a command runs, that one's lock keeps it away, and nothing has changed.
+    fn types_beside(&mut self) -> bool {
+        let before = self.state.clone();
+        for command in operator::others() {
+            let has_begun = operator::begin(self, &command, Defects::default()).is_ok();
+            if has_begun || self.state != before {
+                self.first_beside.get_or_insert(command);
+            }
+        }
+        true
     }
 
     /// A process that is no nginx gets the number of one that has died.
@@ -188,9 +215,11 @@ impl World<'_> {
         taken.is_some()
     }
 
-    /// A command begins: from here on it can be killed, be interrupted, and meet a full disk.
-    pub(in crate::model) const fn command_begins(&mut self) {
+    /// A command begins: from here on it can be killed, be interrupted, and meet a full disk. `takes_lock`: no other
+    /// command is carried out until it has ended.
+    pub(in crate::model) const fn command_begins(&mut self, takes_lock: bool) {
         self.is_commanded = true;
+        self.is_locked = takes_lock;
         self.interrupted_in = None;
     }
 
@@ -205,9 +234,15 @@ impl World<'_> {
         self.interrupted_in.filter(may_undo)
     }
 
+    /// True while a command runs that has locked its state folder: the kernel lets the lock go with its process.
+    pub(in crate::model) const fn is_locked(&self) -> bool {
+        self.is_locked
+    }
+
     /// It has ended. What has not struck it by now never will.
     pub(in crate::model) fn command_ends(&mut self) {
         self.is_commanded = false;
+        self.is_locked = false;
         self.struck.clear();
     }
 }
