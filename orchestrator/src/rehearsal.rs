@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::host::linux::look;
 use crate::host::{Call, Host, HostError, Reply};
-use crate::machine::{Action, Defect, Defects, Identity};
+use crate::machine::{Action, Defect, Defects};
 
 /// Which side of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,18 +71,29 @@ impl<H: Host> Host for Rehearsed<H> {
 }
 
 /// Who has the number now is meant, whoever that is.
-fn by_number(call: Call) -> Call {
-    let now = |known: Identity| look(known.pid).map_or(known, |process| process.identity);
-    match call {
-        Call::Act(Action::Signal { process, signal, while_lives }) => {
-            Call::Act(Action::Signal { process: now(process), signal, while_lives })
+fn by_number(mut call: Call) -> Call {
+    let meant = match &mut call {
+        Call::Act(Action::Signal { process, .. }) => std::slice::from_mut(process),
+        Call::Act(Action::SignalOrphans { processes, .. }) => processes,
+        Call::Act(Action::Note | Action::Replace(_) | Action::RemoveOldbin | Action::RenameOldbinBack)
+        | Call::Now
+        | Call::ReadPidFile(_)
+        | Call::LookAtBinary
+        | Call::LookAtGeneration { .. }
+        | Call::FindOrphans { .. }
+        | Call::Probe { .. }
+        | Call::Check { .. }
+        | Call::Knock { .. }
+        | Call::ReadTroubles { .. }
+        | Call::Save(_)
+        | Call::Wait { .. } => &mut [],
+    };
+    for known in meant {
+        if let Some(process) = look(known.pid) {
+            *known = process.identity;
         }
-        Call::Act(Action::SignalOrphans { processes, signal, while_lives }) => {
-            let processes = processes.into_iter().map(now).collect();
-            Call::Act(Action::SignalOrphans { processes, signal, while_lives })
-        }
-        call => call,
     }
+    call
 }
 
 #[cfg(test)]
@@ -92,6 +103,7 @@ mod tests {
 
     use super::*;
     use crate::host::HostExt;
+    use crate::machine::{Identity, Signal};
 
     struct Clock;
 
@@ -125,9 +137,7 @@ mod tests {
     fn by_number_whoever_has_it_now_is_meant() {
         let now = look(std::process::id()).unwrap().identity;
         let gone = Identity { started: now.started + 1, ..now.clone() };
-        let to = |process| {
-            Call::Act(Action::Signal { process, signal: crate::machine::Signal::Quit, while_lives: None })
-        };
+        let to = |process| Call::Act(Action::Signal { process, signal: Signal::Quit, while_lives: None });
 
         assert_eq!(by_number(to(gone)), to(now));
     }

@@ -387,6 +387,27 @@ fn a_held_upgrade_is_called_held_only_after_a_look_at_it() {
     assert_eq!(reason(&at(&doubting, &few, 2_010)), Some(&Reason::NewWorkerDied));
 }
 
+/// Red when `held` is said of an old master that serves again, or is about to.
+#[test]
+fn an_old_master_that_somebody_has_reloaded_is_told_to_stop_again_before_held_is_said() {
+    let beside = |is_asleep, children: &[Process]| {
+        let new = process(200, NEW, Title::Master);
+        let children = [&[new], children].concat();
+        Observation { old: old(is_asleep, &children), ..drained() }
+    };
+    let fresh = |title| process(103, OLD, title);
+    let held = winched(Phase::Held);
+    assert!(matches!(at(&held, &beside(true, &[]), 10), Decision::Finished(Outcome::Held, _)));
+    for busy in [beside(false, &[]), beside(true, &[fresh(Title::Master)])] {
+        let decision = at(&held, &busy, 10);
+        assert!(matches!(decision, Decision::Wait { why: Waiting::OldMasterAsleep, .. }), "{decision:?}");
+    }
+    let serving = beside(true, &[fresh(Title::Worker)]);
+    let Decision::Act(Action::Note, again) = at(&held, &serving, 10) else { panic!("it serves again") };
+    assert_eq!((again.phase, again.since_ms), (Phase::Draining, 10));
+    assert_eq!(sent(&at(&again, &serving, 1_010)), Some((100, Signal::Winch)));
+}
+
 #[test]
 fn a_way_back_that_could_not_be_put_on_disk_is_taken_again_when_the_old_file_is_seen() {
     for phase in [Phase::Changing, Phase::Draining, Phase::Soaking, Phase::Held] {

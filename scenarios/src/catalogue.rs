@@ -96,6 +96,7 @@ pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
     "orphans-of-the-old-master-meet-a-full-disk",
     "the-disk-is-full-twice-and-two-upgrades-are-typed",
     "the-old-master-is-killed-on-the-way-back",
+    "the-old-master-is-reloaded-by-hand-while-its-workers-drain",
     "two-workers-are-killed-while-the-old-master-starts-the-new-binary",
     "workers-are-doubled-when-the-new-master-dies-before-hup-arrives",
 ];

@@ -80,8 +80,25 @@ pub(super) fn hold(turn: &Turn<'_>) -> Decision {
     }
     match turn.intent.goal {
         Goal::Commit => soaked(turn, old, turn.memory),
-        Goal::Forward | Goal::Back => Decision::Finished(Outcome::Held, turn.memory.clone()),
+        Goal::Forward | Goal::Back => not_in_reserve(turn, old)
+            .unwrap_or_else(|| Decision::Finished(Outcome::Held, turn.memory.clone())),
     }
+}
+
+/// Somebody else has sent HUP to the old master, and it serves again or is about to: then it is told to stop once more.
+/// `None`: it is in reserve, without workers that accept.
+fn not_in_reserve(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
+    if turn.has(Defect::HoldsUnseen) {
+        return None;
+    }
+    if old.workers().next().is_some() {
+        return Some(Decision::Act(Action::Note, turn.memory.enter(Phase::Draining, turn.now_ms)));
+    }
+    let new = turn.seen.new.as_ref();
+    let is_new =
+        |child: &&Process| new.is_some_and(|new| new.master.identity.is_same_process(&child.identity));
+    let is_forking = old.children.iter().any(|child| child.title == Title::Master && !is_new(&child));
+    (is_forking || !old.is_asleep).then(|| turn.wait(look_again(turn), Waiting::OldMasterAsleep))
 }
 
 /// Beyond the soak: wait for requests in flight, hold, or pass the commit point.
@@ -90,7 +107,7 @@ fn soaked(turn: &Turn<'_>, old: &Generation, memory: &Memory) -> Decision {
     let is_held = options.is_held && !turn.has(Defect::ForgetsTheHold);
     if is_held && turn.intent.goal != Goal::Commit {
         let held = memory.enter(Phase::Held, turn.now_ms);
-        return Decision::Finished(Outcome::Held, held);
+        return not_in_reserve(turn, old).unwrap_or(Decision::Finished(Outcome::Held, held));
     }
     let drained_at = options
         .drain_within_ms

@@ -63,6 +63,8 @@ pub enum Defect {
     ForgetsTheSoak,
     /// Goes on where the operator wants to decide.
     ForgetsTheHold,
+    /// Holds without a look whether the old master serves again.
+    HoldsUnseen,
     /// Goes on although the operator has asked to stop.
     IgnoresTheInterrupt,
     /// Takes a dead new master for a healthy one.

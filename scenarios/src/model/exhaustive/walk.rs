@@ -227,10 +227,11 @@ impl<'c> Walker<'c> {
 
     /// How many there are at most that this fault can strike.
     fn whiches(&self, fault: Fault, node: &Node) -> u8 {
-        let count = match fault {
-            Fault::Blow(_, Whom::OldWorker | Whom::NewWorker) => usize::from(self.cell.workers),
-            Fault::ReusedPid => node.world.state.kernel.free_pids().count(),
-            _ => 1,
+        let is_of_several = matches!(fault, Fault::Blow(_, Whom::OldWorker | Whom::NewWorker));
+        let count = match is_of_several {
+            true => usize::from(self.cell.workers),
+            false if fault == Fault::ReusedPid => node.world.state.kernel.free_pids().count(),
+            false => 1,
         };
         u8::try_from(count).unwrap_or(u8::MAX)
     }
