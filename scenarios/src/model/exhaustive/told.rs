@@ -47,7 +47,7 @@ fn typed(cell: &Cell, path: &[Label]) -> Vec<(u64, Command)> {
     let before = path[..killed].iter().filter(is_typed).count();
     let others = path.iter().filter_map(|label| match label {
         Label::Types(command) => Some((0, command.clone())),
-        Label::Step(_) | Label::Fault(..) | Label::Crash | Label::Stall => None,
+        Label::Step(_) | Label::Fault(..) | Label::Crash | Label::Stall | Label::Between(_) => None,
     });
     own.into_iter().take(before).chain(others).collect()
 }
@@ -56,7 +56,7 @@ fn struck(label: &Label) -> Option<(Fault, u8)> {
     match label {
         Label::Fault(fault, which) => Some((*fault, *which)),
         Label::Crash => Some((Fault::Crash, 0)),
-        Label::Step(_) | Label::Stall | Label::Types(_) => None,
+        Label::Step(_) | Label::Stall | Label::Types(_) | Label::Between(_) => None,
     }
 }
 
@@ -93,7 +93,7 @@ impl<'p> Follow<'p> {
                     self.strikes.push(self.steps);
                     self.is_dying |= *label == Label::Crash;
                 }
-                Label::Stall | Label::Types(_) => {}
+                Label::Stall | Label::Types(_) | Label::Between(_) => {}
             }
         }
     }
