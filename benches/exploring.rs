@@ -1,6 +1,10 @@
 //! Every interleaving within a bound: states per second, beside another model checker over the same states in the same
 //! run, and what a state takes in memory.
-#![expect(clippy::expect_used, reason = "criterion's macros; a bench that cannot go on ends here")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench that cannot go on ends here, and says what it has measured"
+)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nix::sys::resource::{UsageWho, getrusage};

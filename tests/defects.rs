@@ -123,7 +123,7 @@ const BEYOND: &[Finder] = &[
     },
     Finder {
         who: "tables of decisions",
-        why: "in random scripts nobody reloads the old master beside a new one; a kept failure shows it",
+        why: "in random scripts nobody reloads the old master beside a new one, and a drain that waits for a sleeping master covers most of it",
         mutants: &["orchestrator.holds-unseen"],
     },
     Finder {

@@ -1,5 +1,7 @@
 //! From a node to those that follow it.
 
+mod reduce;
+
 use std::sync::Arc;
 
 use orchestrator::host::{HostError, Reply};
@@ -177,41 +179,6 @@ impl<'c> Walker<'c> {
             let reached = self.reached(subject, left);
             found(self, Label::Between(command), reached);
         }
-    }
-
-    /// True if the subject looks at something that stays as it is, whatever others do.
-    fn only_looks(&mut self, node: &Node) -> bool {
-        let (Some(futures), Subject::Runs(running)) = (&mut self.futures, &node.subject) else {
-            return false;
-        };
-        // A fault may change anything at any time.
-        let may_strike = node.left.faults > 0 && !self.cell.faults.is_empty();
-        let run = (&running.intent.plan, &running.run);
-        !may_strike
-            && running.call.is_look()
-            && futures.keep(&mut self.world, &node.world, &running.call, run)
-    }
-
-    /// A step that nobody else notices: it is taken at once.
-    fn unnoticed(&self, ways: &Ways) -> Option<Way> {
-        let kernel = &self.world.state.kernel;
-        let is_unnoticed = |way: &Way| match way {
-            Way::Process(pid) => kernel.process(*pid).is_some_and(|process| kernel.is_unnoticed(process)),
-            Way::Client(_) | Way::Subject | Way::Time => false,
-        };
-        self.futures.as_ref().and_then(|_| ways.ways.iter().copied().find(is_unnoticed))
-    }
-
-    /// True if it makes no difference to leave this step out.
-    fn is_in_vain(&self, at: &Snapshot, way: Way) -> bool {
-        let Way::Process(pid) = way else { return false };
-        let kernel = &at.state.kernel;
-        self.futures.is_some() && kernel.process(pid).is_some_and(|process| kernel.is_woken_in_vain(process))
-    }
-
-    /// True if the subject's next step concerns only itself, and whoever strikes it.
-    fn is_private(&self, subject: &Subject) -> bool {
-        self.futures.is_some() && matches!(subject, Subject::Runs(running) if running.call.is_private())
     }
 
     /// What somebody may type behind a crash.
