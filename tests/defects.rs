@@ -127,6 +127,11 @@ const BEYOND: &[Finder] = &[
         mutants: &["orchestrator.holds-unseen"],
     },
     Finder {
+        who: "tables of decisions",
+        why: "in random scripts nobody reloads the old master beside a new one; a kept failure shows it",
+        mutants: &["orchestrator.waits-for-the-untold"],
+    },
+    Finder {
         who: "every interleaving",
         why: "in random scripts nobody gets a number that an nginx had before",
         mutants: &["orchestrator.signals-by-number"],

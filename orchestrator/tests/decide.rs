@@ -408,6 +408,17 @@ fn an_old_master_that_somebody_has_reloaded_is_told_to_stop_again_before_held_is
     assert_eq!(sent(&at(&again, &serving, 1_010)), Some((100, Signal::Winch)));
 }
 
+/// Red when a worker that accepts is waited for as if it drained: it would be for ever.
+#[test]
+fn a_quit_that_was_never_sent_is_sent_to_an_old_master_that_somebody_has_reloaded() {
+    let told = Retirement { how: Retire::Quit, since_ms: 0, is_repeated: false };
+    let committing = Memory { master: told, ..winched(Phase::Committing) };
+    let beside = |title| Observation { old: old(true, &[process(103, OLD, title)]), ..drained() };
+    assert!(matches!(at(&committing, &beside(Title::Worker), 999), Decision::Wait { .. }));
+    assert_eq!(sent(&at(&committing, &beside(Title::Worker), 1_000)), Some((100, Signal::Quit)));
+    assert!(matches!(at(&committing, &beside(Title::ShuttingDown), 1_000), Decision::Wait { .. }));
+}
+
 #[test]
 fn a_way_back_that_could_not_be_put_on_disk_is_taken_again_when_the_old_file_is_seen() {
     for phase in [Phase::Changing, Phase::Draining, Phase::Soaking, Phase::Held] {

@@ -89,6 +89,7 @@ pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
     "a-reload-and-the-death-of-the-old-master-in-the-overlap",
     "a-reload-doubles-the-workers-while-one-of-them-drains",
     "a-worker-and-then-the-new-master-die-in-the-soak",
+    "an-old-master-that-is-reloaded-before-quit-is-sent-is-told-again",
     "an-old-worker-and-the-new-master-are-killed-before-winch",
     "an-old-worker-is-killed-while-winch-is-on-its-way",
     "ctrl-c-and-a-killed-new-master-double-the-workers",

@@ -233,14 +233,17 @@ fn end_old(turn: &Turn<'_>, old: &Generation) -> Decision {
         let end_ms = memory.winched_ms.unwrap_or(memory.since_ms).saturating_add(within_ms);
         end_ms.saturating_sub(memory.master.since_ms)
     });
-    let seems_untold = old.is_asleep && old.children.iter().all(|child| child.title == Title::Master);
+    let is_idle = old.is_asleep && old.children.iter().all(|child| child.title == Title::Master);
+    // Who was told to quit has told its workers. If one accepts, QUIT was announced and not sent, and somebody else has
+    // sent HUP.
+    let is_serving = old.is_asleep && old.workers().next().is_some() && !turn.has(Defect::WaitsForTheUntold);
     // It had its WINCH long ago.
     let who = Climber {
         drain_ms,
         is_loading: false,
-        seems_untold,
+        seems_untold: is_idle || is_serving,
         has_accepting_workers: false,
-        is_idle: seems_untold,
+        is_idle,
         defects: turn.intent.defects,
     };
     match ladder::next(memory.master, who, turn.now_ms) {

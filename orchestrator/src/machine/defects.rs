@@ -85,6 +85,8 @@ pub enum Defect {
     CutsWhatIsToBeLeft,
     /// Leaves an old master behind before it has heard that it has to go.
     LeavesTheUntold,
+    /// Waits for workers to drain whose master was never told to quit.
+    WaitsForTheUntold,
     /// Ends as soon as the commit is done, without a watch.
     ForgetsTheWatch,
     /// Takes any master for the new one while it watches.

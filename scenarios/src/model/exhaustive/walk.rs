@@ -24,6 +24,9 @@ use crate::model::truth::Promise;
 use crate::model::world::{Snapshot, State, Tick, Way, Ways, Wish, World};
 use crate::scenario::Claim;
 
+/// Whoever is at work for longer waits for ever: longer than all deadlines of the orchestrator together.
+const END_MS_MAX: u64 = 3_600_000;
+
 /// The clock's step.
 const TIME_PASSES: Name = Name { actor: Actor::TIME, act: Act::Pass };
 
@@ -63,7 +66,8 @@ impl<'c> Walker<'c> {
         let clients = Clients::with_budget(cell.fresh, cell.lasting, PATIENCE_MS);
         let mut state = state.clone();
         state.clients = clients;
-        let world = World::from_state(state, Arc::clone(setting), calm, false);
+        let mut world = World::from_state(state, Arc::clone(setting), calm, false);
+        world.set_deadline(END_MS_MAX);
         let root = world.snapshot();
         let book = match &cell.procedure {
             Procedure::Runbook(book) => Some(Book::new(&world, (**book).clone(), 1)),
