@@ -408,6 +408,18 @@ fn an_old_master_that_somebody_has_reloaded_is_told_to_stop_again_before_held_is
     assert_eq!(sent(&at(&again, &serving, 1_010)), Some((100, Signal::Winch)));
 }
 
+/// Red when the watch looks at the workers only.
+#[test]
+fn an_upgrade_by_another_hand_in_the_watch_is_not_called_upgraded() {
+    let watching = winched(Phase::Watching);
+    let alone = Observation { old: None, oldbin: PidFile::Absent, ..drained() };
+    let next = Observation { pid_file: PidFile::Pid(300), ..alone.clone() };
+    assert!(matches!(at(&watching, &alone, 60_000), Decision::Finished(Outcome::Upgraded, _)));
+    let Decision::Act(Action::Note, missing) = at(&watching, &next, 60_000) else { panic!("not yet") };
+    let stuck = at(&missing, &next, 63_000);
+    assert!(matches!(stuck, Decision::Finished(Outcome::Stuck(StuckState::PidFileWrong), _)), "{stuck:?}");
+}
+
 /// Red when a worker that accepts is waited for as if it drained: it would be for ever.
 #[test]
 fn a_quit_that_was_never_sent_is_sent_to_an_old_master_that_somebody_has_reloaded() {

@@ -92,6 +92,7 @@ pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
     "an-old-master-that-is-reloaded-before-quit-is-sent-is-told-again",
     "an-old-worker-and-the-new-master-are-killed-before-winch",
     "an-old-worker-is-killed-while-winch-is-on-its-way",
+    "an-upgrade-by-another-hand-begins-in-the-watch",
     "ctrl-c-and-a-killed-new-master-double-the-workers",
     "ctrl-c-meets-a-winch-that-was-sent-late",
     "orphans-of-the-old-master-meet-a-full-disk",

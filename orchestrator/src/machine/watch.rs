@@ -6,8 +6,8 @@
 use super::decide::Turn;
 use super::forward::look_again;
 use super::{
-    Action, Decision, Defect, Generation, Memory, Missing, Outcome, Phase, REVIVE_MS_MAX, StuckState,
-    TITLE_MS_MAX, Waiting,
+    Action, Decision, Defect, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, Phase, PidFile,
+    REVIVE_MS_MAX, StuckState, TITLE_MS_MAX, Waiting,
 };
 
 /// The end state is reached: the watch begins, or it is over.
@@ -31,6 +31,12 @@ pub(super) fn watch(turn: &Turn<'_>) -> Decision {
     if new.workers().count() < usize::from(intent.plan.new_workers) {
         let patience = turn.patience(Missing::NewWorkers, REVIVE_MS_MAX, Waiting::NewWorkers);
         return patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::NewWorkersMissing)));
+    }
+    // Somebody may have begun another upgrade by hand: then the new binary does not serve alone.
+    let is_named = seen.pid_file == PidFile::Pid(new.master.identity.pid);
+    if !is_named && !turn.has(Defect::IgnoresThePidFile) {
+        let patience = turn.patience(Missing::PidFile, PID_FILE_MS_MAX, Waiting::PidFile);
+        return patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::PidFileWrong)));
     }
     let watch_ms = intent.plan.options.watch_ms;
     if turn.is_over(watch_ms) || turn.is_interrupted() {
