@@ -6,12 +6,12 @@
 
 use super::commit::end_orphans;
 use super::decide::Turn;
-use super::forward::{look_again, no_master, retire};
+use super::forward::{identities, look_again, no_master, retire};
 use super::ladder::{self, Climber, Rung};
 use super::{
-    ASLEEP_MS_MAX, Action, Decision, Defect, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, PidFile,
-    RETIRE_DRAIN_MS, REVIVE_MS_MAX, Reason, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX, Title,
-    Waiting,
+    ASLEEP_MS_MAX, Action, Decision, Defect, Generation, Identity, Memory, Missing, Outcome, PID_FILE_MS_MAX,
+    PidFile, RETIRE_DRAIN_MS, REVIVE_MS_MAX, Reason, Side, Signal, StuckState, TITLE_MS_MAX, TRIES_MAX,
+    Title, Waiting,
 };
 
 /// One step back.
@@ -59,10 +59,7 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
     match ladder::next(memory.master, who, turn.now_ms) {
         Rung::Send(how, master) => {
             // KILL makes orphans of its workers: they are remembered before, by what they are.
-            let mut new_workers = memory.new_workers.clone();
-            new_workers.extend(new.children.iter().map(|child| child.identity.clone()));
-            new_workers.sort();
-            new_workers.dedup();
+            let new_workers = and_children(&memory.new_workers, new);
             let known = Some(new.master.identity.clone());
             let memory = Memory { master, new_workers, new: known, is_new_told: true, ..memory.clone() };
             retire(turn, new, how, Some(old), memory)
@@ -72,6 +69,15 @@ fn with_new(turn: &Turn<'_>, old: &Generation, new: &Generation) -> Decision {
         }
         Rung::GiveUp => turn.finish(Outcome::Stuck(StuckState::NewGenerationStays)),
     }
+}
+
+/// Those who are known, and a master's children besides.
+fn and_children(known: &[Identity], generation: &Generation) -> Vec<Identity> {
+    let mut all = identities(generation.children.iter());
+    all.extend_from_slice(known);
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// The new master is gone: the old one reaps it, puts its pid file right, and, if it was told to stop
@@ -87,7 +93,7 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
         let patience = turn.patience(Missing::NewMaster, RETIRE_DRAIN_MS, Waiting::NewMaster);
         return patience.unwrap_or_else(|| stuck(StuckState::NewGenerationStays));
     }
-    let is_named = seen.pid_file == PidFile::Pid(old.master.identity.pid);
+    let is_named = turn.is_named(old);
     let is_clean = matches!(seen.oldbin, PidFile::Absent) || seen.oldbin == intent.plan.oldbin_before;
     if (!is_named || !is_clean) && !turn.has(Defect::LeavesThePidFileRenamed) {
         let is_stray = seen.pid_file == PidFile::Absent
@@ -168,12 +174,9 @@ fn hup(turn: &Turn<'_>, old: &Generation) -> Decision {
     let memory = turn.memory;
     let hups = memory.hups.saturating_add(1);
     // Whoever is there before the first one is no sign of it, whatever it says that it is.
-    let mut old_workers = memory.old_workers.clone();
-    if memory.hups == 0 && memory.winched_ms.is_some() {
-        old_workers.extend(old.children.iter().map(|child| child.identity.clone()));
-        old_workers.sort();
-        old_workers.dedup();
-    }
+    let is_first = memory.hups == 0 && memory.winched_ms.is_some();
+    let known = &memory.old_workers;
+    let old_workers = if is_first { and_children(known, old) } else { known.clone() };
     let hupped = Memory { hupped_ms: Some(turn.now_ms), hups, missing: None, old_workers, ..memory.clone() };
     retire(turn, old, Signal::Hup, turn.seen.new.as_ref(), hupped)
 }
@@ -240,9 +243,8 @@ fn serving(turn: &Turn<'_>, old: &Generation) -> usize {
 /// both run. The configuration's number is the other bound.
 fn is_enough(turn: &Turn<'_>, old: &Generation, workers: usize) -> bool {
     let plan = &turn.intent.plan;
-    let is_settled = old.is_asleep && !turn.has_untitled(old);
     let promised = plan.old_workers.min(plan.new_workers).max(1);
-    is_settled && workers >= usize::from(promised)
+    turn.is_settled(old) && workers >= usize::from(promised)
 }
 
 fn is_from_before(memory: &Memory, worker: &super::Process) -> bool {
@@ -257,7 +259,7 @@ fn without_old(turn: &Turn<'_>) -> Decision {
     let is_fit = new.master.title == Title::Master
         && new.master.identity.exe == Some(intent.plan.new_file)
         && new.workers().count() >= usize::from(intent.plan.new_workers)
-        && seen.pid_file == PidFile::Pid(new.master.identity.pid)
+        && turn.is_named(new)
         && new.is_asleep
         || turn.has(Defect::CommitsToTheUnfit);
     let is_new_told = memory.is_new_told && !turn.has(Defect::ForgetsItsOwnQuit);

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::decide::Turn;
 use super::forward::identities;
 use super::{
-    ASK_AGAIN_MS, Action, DOUBT_MS_MAX, Decision, Defect, FileId, Identity, Memory, Phase, PidFile, Plan,
-    Process, Reason, Waiting,
+    ASK_AGAIN_MS, Action, DOUBT_MS_MAX, Decision, Defect, FileId, Identity, Memory, Phase, Plan, Process,
+    Reason, Waiting,
 };
 
 /// What the running binary is like before anything is touched.
@@ -110,7 +110,10 @@ pub(super) fn unanswered(turn: &Turn<'_>, depth: Depth) -> Option<Decision> {
     if lost > 0 && !intent.plan.options.may_drop_listeners {
         return Some(doubt(turn, Waiting::NewWorkers, Reason::ListenerLost(lost)));
     }
-    if !is_named(turn) && !turn.has(Defect::IgnoresThePidFile) {
+    // A stranger may have emptied the pid file, or have written another number: behind the commit point nobody would put
+    // that right, while on the way back nginx does, with the oldbin file.
+    let is_named = seen.new.as_ref().is_some_and(|new| turn.is_named(new));
+    if !is_named && !turn.has(Defect::IgnoresThePidFile) {
         return Some(doubt(turn, Waiting::PidFile, Reason::PidFileDamaged));
     }
     if let Some(known) = known_again(turn) {
@@ -141,13 +144,6 @@ pub(super) fn unanswered(turn: &Turn<'_>, depth: Depth) -> Option<Decision> {
         (None, Some(_)) => Some(note(Memory { failed_ms: None, ..memory.clone() })),
         (None, None) => None,
     }
-}
-
-/// The pid file names the new master. A stranger may have emptied it, or have written another number: behind the commit
-/// point nobody would put that right, while on the way back nginx does, with the oldbin file.
-fn is_named(turn: &Turn<'_>) -> bool {
-    let new = turn.seen.new.as_ref();
-    new.is_some_and(|new| turn.seen.pid_file == PidFile::Pid(new.master.identity.pid))
 }
 
 /// Workers that ended, and are forgiven, are counted once; those that took their place are known from here on.

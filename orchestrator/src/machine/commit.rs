@@ -20,9 +20,10 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
     let Some(old) = &seen.old else { return commit_happened(turn) };
     let has_begun = turn.has(Defect::SoaksBesideOldWorkers) && old.draining().next().is_some();
     // A worker that has not told yet what it is may serve, and a master that is not asleep may be about to fork one.
-    let is_settled = old.is_asleep && !turn.has_untitled(old) || turn.has(Defect::DrainsABusyMaster);
+    let is_settled = turn.is_settled(old) || turn.has(Defect::DrainsABusyMaster);
+    let may_repeat = memory.tries < TRIES_MAX && !turn.has(Defect::WinchesOnce);
     // Announced and perhaps never sent: then workers that another hand has told to go drain, and others follow them.
-    if memory.is_winch_unsure && is_settled && memory.tries < TRIES_MAX && !turn.has(Defect::WinchesOnce) {
+    if memory.is_winch_unsure && is_settled && may_repeat {
         return winch_again(turn, old);
     }
     if (old.workers().next().is_some() || !is_settled) && !has_begun {
@@ -30,8 +31,7 @@ pub(super) fn drain(turn: &Turn<'_>) -> Decision {
             return turn.turn_back(Reason::OldWorkersKeepAccepting);
         }
         let again_ms = TITLE_MS_MAX * u64::from(memory.tries + 1);
-        let may_be_lost = old.is_asleep && turn.is_over(again_ms) && !turn.has(Defect::WinchesOnce);
-        if may_be_lost && memory.tries < TRIES_MAX {
+        if old.is_asleep && turn.is_over(again_ms) && may_repeat {
             return winch_again(turn, old);
         }
         let next_ms = if turn.is_over(again_ms) { STOP_ACCEPTING_MS_MAX } else { again_ms };
@@ -94,11 +94,7 @@ fn not_in_reserve(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     if old.workers().next().is_some() {
         return Some(Decision::Act(Action::Note, turn.memory.enter(Phase::Draining, turn.now_ms)));
     }
-    let new = turn.seen.new.as_ref();
-    let is_new =
-        |child: &&Process| new.is_some_and(|new| new.master.identity.is_same_process(&child.identity));
-    let is_forking = old.children.iter().any(|child| child.title == Title::Master && !is_new(&child));
-    (is_forking || !old.is_asleep).then(|| turn.wait(look_again(turn), Waiting::OldMasterAsleep))
+    (!turn.is_settled(old)).then(|| turn.wait(look_again(turn), Waiting::OldMasterAsleep))
 }
 
 /// Beyond the soak: wait for requests in flight, hold, or pass the commit point.
@@ -159,7 +155,7 @@ pub(super) fn finish(turn: &Turn<'_>) -> Decision {
     if is_left && memory.tries < TRIES_MAX {
         return Decision::Act(Action::RemoveOldbin, memory.tried());
     }
-    if seen.pid_file != PidFile::Pid(new.master.identity.pid) {
+    if !turn.is_named(new) {
         if turn.is_over(PID_FILE_MS_MAX) {
             return turn.finish(Outcome::Stuck(StuckState::PidFileWrong));
         }
@@ -201,9 +197,7 @@ fn leave(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let is_late = options.drain_within_ms.is_some_and(|ms| turn.now_ms >= began_ms.saturating_add(ms));
     let is_draining = old.draining().next().is_some() && old.workers().next().is_none();
     let is_fit = |new: &Generation| {
-        new.is_asleep
-            && new.workers().count() >= usize::from(intent.plan.new_workers)
-            && seen.pid_file == PidFile::Pid(new.master.identity.pid)
+        new.is_asleep && new.workers().count() >= usize::from(intent.plan.new_workers) && turn.is_named(new)
     };
     let may_leave = options.leaves_drain && is_late && is_draining && seen.new.as_ref().is_some_and(is_fit);
     if !may_leave || !old.is_asleep {

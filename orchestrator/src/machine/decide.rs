@@ -1,8 +1,8 @@
 //! The decision: one exhaustive match over the phases.
 
 use super::{
-    Action, Decision, Defect, Generation, Intent, Memory, Missing, Observation, Outcome, Phase, Process,
-    Reason, Title, Waiting, back, commit,
+    Action, Decision, Defect, Generation, Intent, Memory, Missing, Observation, Outcome, Phase, PidFile,
+    Process, Reason, Title, Waiting, back, commit,
     forward::{self, look_again},
     watch,
 };
@@ -87,12 +87,19 @@ impl Turn<'_> {
         self.seen.is_interrupted && !self.has(Defect::IgnoresTheInterrupt)
     }
 
-    /// True if a child of the old master, which is not the new one, has not told yet what it is: it may be a worker.
-    pub(super) fn has_untitled(&self, old: &Generation) -> bool {
+    /// True if the old master has acted on all that it was sent, and each child that is not the new master has told what
+    /// it is: one that has not may be a worker.
+    pub(super) fn is_settled(&self, old: &Generation) -> bool {
         let is_new = |child: &Process| {
             self.seen.new.as_ref().is_some_and(|new| new.master.identity.is_same_process(&child.identity))
         };
-        old.children.iter().any(|child| child.title == Title::Master && !is_new(child))
+        let is_untitled = |child: &Process| child.title == Title::Master && !is_new(child);
+        old.is_asleep && !old.children.iter().any(is_untitled)
+    }
+
+    /// True if the pid file names this generation's master.
+    pub(super) fn is_named(&self, generation: &Generation) -> bool {
+        self.seen.pid_file == PidFile::Pid(generation.master.identity.pid)
     }
 
     /// Milliseconds after the phase's begin.

@@ -124,7 +124,7 @@ fn unready(turn: &Turn<'_>, new: &Generation) -> Result<(), Unready> {
     if new.master.identity.exe != Some(plan.new_file) {
         return Err(Unready::Never(Reason::WrongBinary));
     }
-    if turn.seen.pid_file != PidFile::Pid(new.master.identity.pid) {
+    if !turn.is_named(new) {
         return not_yet(Waiting::NewMaster, "the pid file does not name the new master");
     }
     if turn.has(Defect::BelievesThePidFile) {
@@ -151,9 +151,8 @@ fn unready(turn: &Turn<'_>, new: &Generation) -> Result<(), Unready> {
 /// No child of the old master executes another file.
 fn not_started(turn: &Turn<'_>, old: &Generation) -> Decision {
     let is_changing = |child: &Process| matches!(child.title, Title::Master | Title::Other);
-    let names_old = turn.seen.pid_file == PidFile::Pid(old.master.identity.pid);
     let is_idle = !old.children.iter().any(is_changing) && old.is_asleep;
-    if is_idle && !names_old && !turn.has(Defect::RepeatsUsr2AtOnce) {
+    if is_idle && !turn.is_named(old) && !turn.has(Defect::RepeatsUsr2AtOnce) {
         // It may have been read right before the file was renamed back. Longer, and there was none to rename: nginx then
         // starts nothing, and a second USR2 would do no better.
         let patience = turn.patience(Missing::PidFile, PID_FILE_MS_MAX, Waiting::PidFile);
@@ -231,7 +230,7 @@ fn unchanged(turn: &Turn<'_>) -> Result<(), Reason> {
     if turn.has(Defect::TrustsPreflight) {
         return Ok(());
     }
-    if turn.seen.pid_file != PidFile::Pid(old.master.identity.pid) {
+    if !turn.is_named(old) {
         return changed("the pid file no longer names the master");
     }
     if old.workers().next().is_none() {

@@ -6,8 +6,8 @@
 use super::decide::Turn;
 use super::forward::look_again;
 use super::{
-    Action, Decision, Defect, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, Phase, PidFile,
-    REVIVE_MS_MAX, StuckState, TITLE_MS_MAX, Waiting,
+    Action, Decision, Defect, Generation, Memory, Missing, Outcome, PID_FILE_MS_MAX, Phase, REVIVE_MS_MAX,
+    StuckState, TITLE_MS_MAX, Waiting,
 };
 
 /// The end state is reached: the watch begins, or it is over.
@@ -33,8 +33,7 @@ pub(super) fn watch(turn: &Turn<'_>) -> Decision {
         return patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::NewWorkersMissing)));
     }
     // Somebody may have begun another upgrade by hand: then the new binary does not serve alone.
-    let is_named = seen.pid_file == PidFile::Pid(new.master.identity.pid);
-    if !is_named && !turn.has(Defect::IgnoresThePidFile) {
+    if !turn.is_named(new) && !turn.has(Defect::IgnoresThePidFile) {
         let patience = turn.patience(Missing::PidFile, PID_FILE_MS_MAX, Waiting::PidFile);
         return patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::PidFileWrong)));
     }
