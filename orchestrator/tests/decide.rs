@@ -71,16 +71,23 @@ fn a_winch_that_may_never_have_been_sent_is_sent_again() {
 /// worker without its title yet is taken for a fresh one later.
 #[test]
 fn who_is_there_before_hup_is_no_fresh_worker() {
-    let mut seen = Observation { binary: Some(OLD), ..drained() };
-    let untitled = process(111, table::OLD, Title::Master);
-    seen.old.iter_mut().for_each(|old| old.children.push(untitled.clone()));
-    let Decision::Act(Action::Signal { signal: Signal::Hup, .. }, hupped) =
-        at(&winched(Phase::Back), &seen, 1_000)
-    else {
-        panic!("HUP is due");
+    let with = |title| {
+        let mut seen = Observation { binary: Some(OLD), ..drained() };
+        seen.old.iter_mut().for_each(|old| old.children.push(process(111, OLD, title)));
+        seen
     };
-    assert!(hupped.old_workers.contains(&untitled.identity), "{:?}", hupped.old_workers);
-    assert!(at(&winched(Phase::Back), &seen, 10) != at(&hupped, &seen, 10));
+    let decision = at(&winched(Phase::Back), &with(Title::Master), 10);
+    let Decision::Act(Action::Signal { signal: Signal::Hup, .. }, hupped) = decision else {
+        panic!("HUP is due: {decision:?}");
+    };
+    assert!(hupped.old_workers.iter().any(|known| known.pid == 111), "{:?}", hupped.old_workers);
+    // Its title shows next, and WINCH may be on its way to it.
+    let soon = at(&hupped, &with(Title::Worker), 20);
+    assert!(matches!(soon, Decision::Wait { why: Waiting::OldWorkersStop, .. }), "{soon:?}");
+    // Somebody else who comes now is what HUP brings.
+    let fresh = Memory { old_workers: winched(Phase::Back).old_workers, ..hupped };
+    let is_counted = at(&fresh, &with(Title::Worker), 20);
+    assert!(!matches!(is_counted, Decision::Wait { why: Waiting::OldWorkersStop, .. }), "{is_counted:?}");
 }
 
 #[test]
