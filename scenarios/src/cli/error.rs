@@ -3,8 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::explore::bounds::NoBounds;
-use crate::explore::results::NoResults;
+use crate::explore::NotRead;
 use crate::format::FormatError;
 use crate::live::LiveError;
 use crate::model::Impossible;
@@ -44,10 +43,7 @@ pub(crate) enum LabError {
     Usage(String),
     /// A file holds no results.
     #[error(transparent)]
-    Results(#[from] NoResults),
-    /// A file holds nothing that was visited.
-    #[error(transparent)]
-    Bounds(#[from] NoBounds),
+    Results(#[from] NotRead),
     /// A trace could not be read.
     #[error("cannot read {}", path.display())]
     Trace {
@@ -88,7 +84,6 @@ impl LabError {
             | Self::UnknownRunbook { .. }
             | Self::Usage(_)
             | Self::Results(_)
-            | Self::Bounds(_)
             | Self::Trace { .. } => 2,
             Self::NoWorld(_) => 3,
             Self::Live(LiveError::NoNginx | LiveError::NotLive(_)) => 3,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::at;
 use super::run::read;
 use super::{LabError, arguments};
+use crate::explore::NotRead;
 use crate::explore::bounds::{self, Bounds};
 use crate::explore::results::{self, Results};
 use crate::report;
@@ -18,19 +19,7 @@ pub(super) fn merge(arguments: &arguments::Merge, out: &mut impl Write) -> Resul
     if texts.iter().any(|(_, text)| bounds::is_of_bounds(text)) {
         return merge_bounds(arguments, &texts, out);
     }
-    let mut run: Option<Results> = None;
-    for (path, text) in &texts {
-        for results in results::read(path, text)? {
-            match &mut run {
-                None => run = Some(results),
-                Some(run) => run.add(results).map_err(|mismatch| {
-                    LabError::Usage(format!("cannot add {}: {mismatch}", path.display()))
-                })?,
-            }
-        }
-    }
-    // The command line asks for at least one file, and a file without results is an error.
-    let Some(run) = run else { return Err(LabError::Usage("there is nothing to merge".to_owned())) };
+    let run = sum(&texts, results::read, Results::add)?;
     let mut unchecked = run.unchecked();
     unchecked.extend(run.missing().iter().map(|shard| format!("shard {shard} is missing")));
     if let Some(path) = &arguments.junit {
@@ -44,24 +33,34 @@ pub(super) fn merge(arguments: &arguments::Merge, out: &mut impl Write) -> Resul
     Ok(exit_code(run.tally().failures > 0, &unchecked))
 }
 
+/// Everything that the files hold, added up.
+fn sum<T, E: std::fmt::Display>(
+    texts: &[(&PathBuf, String)],
+    read: impl Fn(&Path, &str) -> Result<Vec<T>, NotRead>,
+    add: impl Fn(&mut T, T) -> Result<(), E>,
+) -> Result<T, LabError> {
+    let mut sum: Option<T> = None;
+    for (path, text) in texts {
+        for one in read(path, text)? {
+            match &mut sum {
+                None => sum = Some(one),
+                Some(sum) => add(sum, one).map_err(|mismatch| {
+                    LabError::Usage(format!("cannot add {}: {mismatch}", path.display()))
+                })?,
+            }
+        }
+    }
+    // The command line asks for at least one file, and a file without results is an error.
+    sum.ok_or_else(|| LabError::Usage("there is nothing to merge".to_owned()))
+}
+
 /// The same of `--exhaustive`.
 fn merge_bounds(
     arguments: &arguments::Merge,
     texts: &[(&PathBuf, String)],
     out: &mut impl Write,
 ) -> Result<u8, LabError> {
-    let mut run: Option<Bounds> = None;
-    for (path, text) in texts {
-        for bounds in bounds::read(path, text)? {
-            match &mut run {
-                None => run = Some(bounds),
-                Some(run) => run.add(bounds).map_err(|mismatch| {
-                    LabError::Usage(format!("cannot add {}: {mismatch}", path.display()))
-                })?,
-            }
-        }
-    }
-    let Some(run) = run else { return Err(LabError::Usage("there is nothing to merge".to_owned())) };
+    let run = sum(texts, bounds::read, Bounds::add)?;
     tell_bounds(&run, &run.unchecked(None), (arguments.json, arguments.junit.as_deref()), out)
 }
 

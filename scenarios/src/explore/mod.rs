@@ -4,6 +4,7 @@
 //! depend on how many play at once. In the model a script is judged step by step; in a live world its trace is
 //! judged by the invariants.
 
+mod adding;
 pub mod bounds;
 mod draw;
 mod judge;
@@ -15,6 +16,7 @@ mod shrink;
 mod tally;
 mod workers;
 
+pub use adding::{NotRead, OtherRun};
 pub use draw::Draw;
 pub use judge::{JUDGED, verdict, wrong};
 pub use live::Live;

@@ -27,12 +27,9 @@ pub fn junit(results: &Results, unchecked: &[String]) -> Result<String, Serializ
     }
     for part in results.parts.values() {
         let name = format!("shard {}/{}: {} scripts", part.shard, whole.shards, part.counted.scripts);
-        let mut status = TestCaseStatus::success();
-        if part.counted.failures > 0 {
-            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(format!("{} scripts failed", part.counted.failures));
-        }
-        suite.add_test_case(case(name, status).set_time(Duration::from_millis(part.took_ms)).clone());
+        let failures = part.counted.failures;
+        let failed = (failures > 0).then(|| format!("{failures} scripts failed"));
+        suite.add_test_case(counted(name, failed, part.took_ms));
     }
     suite.add_test_cases(results.failures().iter().map(failure));
     suite.add_test_cases(unchecked.iter().map(|why| error(why)));
@@ -47,12 +44,8 @@ pub fn junit_of_bounds(bounds: &Bounds, unchecked: &[String]) -> Result<String, 
     let mut suite = TestSuite::new("oldbin-lab explore --exhaustive");
     for one in bounds.in_order() {
         let name = format!("{}: {} states", one.bound, one.states);
-        let mut status = TestCaseStatus::success();
-        if !one.wrong.is_empty() {
-            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(format!("{} things are wrong", one.wrong.len()));
-        }
-        suite.add_test_case(case(name, status).set_time(Duration::from_millis(one.took_ms)).clone());
+        let failed = (!one.wrong.is_empty()).then(|| format!("{} things are wrong", one.wrong.len()));
+        suite.add_test_case(counted(name, failed, one.took_ms));
     }
     let wrong = bounds.in_order().flat_map(|one| one.wrong.iter().map(move |wrong| violated(one, wrong)));
     suite.add_test_cases(wrong);
@@ -60,31 +53,40 @@ pub fn junit_of_bounds(bounds: &Bounds, unchecked: &[String]) -> Result<String, 
     Report::new("oldbin-lab").add_test_suite(suite).to_string()
 }
 
+/// A part of the run; `failed` says in how far.
+fn counted(name: String, failed: Option<String>, took_ms: u64) -> TestCase {
+    let mut status = TestCaseStatus::success();
+    if let Some(failed) = failed {
+        status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_message(failed);
+    }
+    case(name, status).set_time(Duration::from_millis(took_ms)).clone()
+}
+
 fn violated(one: &Visited, wrong: &Wrong) -> TestCase {
+    not_held(&format!("{}: {}", one.bound, wrong.why), &wrong.path, &wrong.why, &one.replay)
+}
+
+fn failure(known: &Distinct<'_>) -> TestCase {
+    let found = known.found;
+    not_held(&format!("seed {}: {}", found.seed, found.why), &found.steps, &found.why, &found.replay)
+}
+
+/// Something that did not hold, with the steps that lead there.
+fn not_held(name: &str, steps: &[String], why: &str, replay: &str) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    let steps: String = wrong.path.iter().map(|label| format!("{label}\n")).collect();
+    let steps: String = steps.iter().map(|step| format!("{step}\n")).collect();
     status
         .set_type("violated")
-        .set_message(wrong.why.as_str())
-        .set_description(format!("{steps}wrong   {}\nreplay  {}", wrong.why, one.replay));
-    case(format!("{}: {}", one.bound, wrong.why), status)
+        .set_message(why)
+        .set_description(format!("{steps}wrong   {why}\nreplay  {replay}"));
+    case(name.to_owned(), status)
 }
 
 fn error(why: &str) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_type("unchecked").set_message(why);
     case(why.to_owned(), status)
-}
-
-fn failure(known: &Distinct<'_>) -> TestCase {
-    let found = known.found;
-    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    let steps: String = found.steps.iter().map(|line| format!("{line}\n")).collect();
-    status
-        .set_type("violated")
-        .set_message(found.why.as_str())
-        .set_description(format!("{steps}wrong   {}\nreplay  {}", found.why, found.replay));
-    case(format!("seed {}: {}", found.seed, found.why), status)
 }
 
 fn case(name: String, status: TestCaseStatus) -> TestCase {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::super::adding::{NotRead, are_shards, known, objects, verdict};
 use super::{Bounds, Part, Visited, Whole};
 
 /// The version of the JSON object. A reader that knows another number says so and stops.
@@ -28,7 +29,7 @@ struct Written<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Read {
-    #[serde(rename = "schema", deserialize_with = "known")]
+    #[serde(rename = "schema", deserialize_with = "known::<SCHEMA, _>")]
     _schema: (),
     #[serde(rename = "walk")]
     _walk: String,
@@ -39,22 +40,6 @@ struct Read {
     _verdict: IgnoredAny,
     #[serde(rename = "unchecked", default)]
     _unchecked: IgnoredAny,
-}
-
-fn known<'de, D: Deserializer<'de>>(number: D) -> Result<(), D::Error> {
-    match u32::deserialize(number)? {
-        SCHEMA => Ok(()),
-        other => Err(D::Error::custom(format!("this is format {other}, and only {SCHEMA} is known here"))),
-    }
-}
-
-/// Why a file holds no bounds.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}:{}:{}: no results of `oldbin-lab explore --exhaustive --json`", source.line(), source.column())]
-pub struct NoBounds {
-    file: String,
-    #[source]
-    source: serde_json::Error,
 }
 
 /// True if this is what came of `--exhaustive`, and not of random scripts.
@@ -71,23 +56,14 @@ pub fn is_of_bounds(text: &str) -> bool {
 /// Reads every object of a file. `file` is the name that a mistake mentions.
 ///
 /// # Errors
-/// [`NoBounds`] with the line of the first mistake; an empty file is one.
-pub fn read(file: &Path, text: &str) -> Result<Vec<Bounds>, NoBounds> {
-    let wrong = |source| NoBounds { file: file.display().to_string(), source };
-    let objects = serde_json::Deserializer::from_str(text).into_iter::<Read>();
-    let read = objects.map(|object| object.and_then(bounds)).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-    if read.is_empty() {
-        return Err(wrong(serde_json::Error::custom("the file is empty")));
-    }
-    Ok(read)
+/// [`NotRead`] with the line of the first mistake; an empty file is one.
+pub fn read(file: &Path, text: &str) -> Result<Vec<Bounds>, NotRead> {
+    objects(file, text, "explore --exhaustive", bounds)
 }
 
 fn bounds(read: Read) -> Result<Bounds, serde_json::Error> {
     let Read { run: whole, parts, cells, .. } = read;
-    if let Some(part) = parts.iter().find(|part| !(1..=whole.shards).contains(&part.shard)) {
-        let message = format!("there is no shard {} of {}", part.shard, whole.shards);
-        return Err(serde_json::Error::custom(message));
-    }
+    are_shards(parts.iter().map(|part| part.shard), whole.shards)?;
     if let Some(other) = cells.iter().find(|visited| !whole.bounds.contains(&visited.bound)) {
         return Err(serde_json::Error::custom(format!("{:?} is no bound of this run", other.bound)));
     }
@@ -101,11 +77,7 @@ fn bounds(read: Read) -> Result<Bounds, serde_json::Error> {
 /// # Errors
 /// None that these types can cause.
 pub fn to_json(bounds: &Bounds, unchecked: &[String]) -> serde_json::Result<String> {
-    let verdict = match (bounds.has_failed(), unchecked.is_empty()) {
-        (true, _) => "violated",
-        (false, true) => "held",
-        (false, false) => "unchecked",
-    };
+    let verdict = verdict(bounds.has_failed(), unchecked);
     serde_json::to_string(&Written {
         schema: SCHEMA,
         walk: WALK,

@@ -1,23 +1,16 @@
 //! Bounds added to bounds.
 
 use std::cmp::Reverse;
-use std::collections::btree_map::Entry;
 
-use super::{Bounds, Visited, Whole};
+use super::super::adding::{OtherRun, counts_once, same_run};
+use super::{Bounds, Part, Visited, Whole};
 
 /// Why they do not belong together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// They are of two runs.
-    #[error("it is of another run: {what} is {theirs}, and was {ours} before")]
-    OtherRun {
-        /// What differs first.
-        what: &'static str,
-        /// So it was.
-        ours: String,
-        /// So it is.
-        theirs: String,
-    },
+    #[error(transparent)]
+    OtherRun(#[from] OtherRun),
     /// One bound was visited twice, and was not the same.
     #[error("{bound:?} is there already, and is not the same: the two are of different builds")]
     Differs {
@@ -41,17 +34,10 @@ impl Bounds {
             }
         }
         for (shard, part) in other.parts {
-            let own = self.parts.entry(shard).or_insert_with(|| part.clone());
-            if part > *own {
-                *own = part;
-            }
+            counts_once(&mut self.parts, shard, part, Part::gt);
         }
         for (bound, visited) in other.visited {
-            match self.visited.entry(bound) {
-                Entry::Vacant(place) => drop(place.insert(visited)),
-                Entry::Occupied(mut place) if visited.outranks(place.get()) => drop(place.insert(visited)),
-                Entry::Occupied(_) => {}
-            }
+            counts_once(&mut self.visited, bound, visited, Visited::outranks);
         }
         Ok(())
     }
@@ -77,7 +63,7 @@ impl Visited {
 }
 
 impl Whole {
-    fn is_same(&self, other: &Self) -> Result<(), Mismatch> {
+    fn is_same(&self, other: &Self) -> Result<(), OtherRun> {
         let told = |whole: &Self| {
             let states = whole.states_max.map_or_else(|| "any".to_owned(), |states| states.to_string());
             let order = if whole.is_depth_first { "down before aside" } else { "aside before down" };
@@ -89,11 +75,6 @@ impl Whole {
                 ("the number of shards", whole.shards.to_string()),
             ]
         };
-        for ((what, ours), (_, theirs)) in told(self).into_iter().zip(told(other)) {
-            if ours != theirs {
-                return Err(Mismatch::OtherRun { what, ours, theirs });
-            }
-        }
-        Ok(())
+        same_run(told(self), told(other))
     }
 }

@@ -7,7 +7,7 @@
 mod file;
 mod merge;
 
-pub use file::{NoBounds, SCHEMA, is_of_bounds, read, to_json};
+pub use file::{SCHEMA, is_of_bounds, read, to_json};
 pub use merge::Mismatch;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
+use super::super::adding::{NotRead, are_shards, known, objects, verdict};
 use super::{Part, Results, Tally, Whole};
 
 /// The version of the JSON object. A reader that knows another number says so and stops.
@@ -26,7 +27,7 @@ struct Written<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Read {
-    #[serde(rename = "schema", deserialize_with = "known")]
+    #[serde(rename = "schema", deserialize_with = "known::<SCHEMA, _>")]
     _schema: (),
     run: Whole,
     parts: Vec<Part>,
@@ -40,42 +41,17 @@ struct Read {
     _median_choices: IgnoredAny,
 }
 
-fn known<'de, D: Deserializer<'de>>(number: D) -> Result<(), D::Error> {
-    match u32::deserialize(number)? {
-        SCHEMA => Ok(()),
-        other => Err(D::Error::custom(format!("this is format {other}, and only {SCHEMA} is known here"))),
-    }
-}
-
-/// Why a file holds no results.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}:{}:{}: no results of `oldbin-lab explore --json`", source.line(), source.column())]
-pub struct NoResults {
-    file: String,
-    #[source]
-    source: serde_json::Error,
-}
-
 /// Reads every object of a file. `file` is the name that a mistake mentions.
 ///
 /// # Errors
-/// [`NoResults`] with the line of the first mistake; an empty file is one.
-pub fn read(file: &Path, text: &str) -> Result<Vec<Results>, NoResults> {
-    let wrong = |source| NoResults { file: file.display().to_string(), source };
-    let objects = serde_json::Deserializer::from_str(text).into_iter::<Read>();
-    let read = objects.map(|object| object.and_then(whole)).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-    if read.is_empty() {
-        return Err(wrong(serde_json::Error::custom("the file is empty")));
-    }
-    Ok(read)
+/// [`NotRead`] with the line of the first mistake; an empty file is one.
+pub fn read(file: &Path, text: &str) -> Result<Vec<Results>, NotRead> {
+    objects(file, text, "explore", whole)
 }
 
 fn whole(read: Read) -> Result<Results, serde_json::Error> {
     let Read { run: whole, parts, .. } = read;
-    if let Some(part) = parts.iter().find(|part| !(1..=whole.shards).contains(&part.shard)) {
-        let message = format!("there is no shard {} of {}", part.shard, whole.shards);
-        return Err(serde_json::Error::custom(message));
-    }
+    are_shards(parts.iter().map(|part| part.shard), whole.shards)?;
     Ok(Results { whole, parts: parts.into_iter().map(|part| (part.shard, part)).collect() })
 }
 
@@ -85,11 +61,7 @@ fn whole(read: Read) -> Result<Results, serde_json::Error> {
 /// None that these types can cause.
 pub fn to_json(results: &Results, unchecked: &[String]) -> serde_json::Result<String> {
     let counted = results.tally();
-    let verdict = match (counted.failures, unchecked.is_empty()) {
-        (1.., _) => "violated",
-        (0, true) => "held",
-        (0, false) => "unchecked",
-    };
+    let verdict = verdict(counted.failures > 0, unchecked);
     serde_json::to_string(&Written {
         schema: SCHEMA,
         run: &results.whole,

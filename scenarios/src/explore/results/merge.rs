@@ -1,8 +1,8 @@
 //! Results added to results.
 
 use std::cmp::Reverse;
-use std::collections::btree_map::Entry;
 
+use super::super::adding::{OtherRun, counts_once, same_run};
 use super::{Part, Results, Whole};
 use crate::scenario::WorldKind;
 
@@ -10,15 +10,8 @@ use crate::scenario::WorldKind;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// They are of two runs.
-    #[error("it is of another run: {what} is {theirs}, and was {ours} before")]
-    OtherRun {
-        /// What differs first.
-        what: &'static str,
-        /// So it was.
-        ours: String,
-        /// So it is.
-        theirs: String,
-    },
+    #[error(transparent)]
+    OtherRun(#[from] OtherRun),
     /// One shard was played twice and counted two things, where every choice is the seed's.
     #[error(
         "shard {shard}/{shards} is there already, and counted something else: the two are of different builds"
@@ -47,11 +40,7 @@ impl Results {
             }
         }
         for (shard, part) in other.parts {
-            match self.parts.entry(shard) {
-                Entry::Vacant(place) => drop(place.insert(part)),
-                Entry::Occupied(mut place) if part.outranks(place.get()) => drop(place.insert(part)),
-                Entry::Occupied(_) => {}
-            }
+            counts_once(&mut self.parts, shard, part, Part::outranks);
         }
         Ok(())
     }
@@ -70,7 +59,7 @@ impl Part {
 }
 
 impl Whole {
-    fn is_same(&self, other: &Self) -> Result<(), Mismatch> {
+    fn is_same(&self, other: &Self) -> Result<(), OtherRun> {
         let told = |whole: &Self| {
             let scripts =
                 whole.scripts.map_or_else(|| "as many as its time allows".to_owned(), |n| n.to_string());
@@ -84,11 +73,6 @@ impl Whole {
                 ("the number of shards", whole.shards.to_string()),
             ]
         };
-        for ((what, ours), (_, theirs)) in told(self).into_iter().zip(told(other)) {
-            if ours != theirs {
-                return Err(Mismatch::OtherRun { what, ours, theirs });
-            }
-        }
-        Ok(())
+        same_run(told(self), told(other))
     }
 }

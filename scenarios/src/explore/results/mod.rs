@@ -6,7 +6,7 @@
 mod file;
 mod merge;
 
-pub use file::{NoResults, SCHEMA, read, to_json};
+pub use file::{SCHEMA, read, to_json};
 pub use merge::Mismatch;
 
 use std::collections::BTreeMap;
