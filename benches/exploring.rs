@@ -11,7 +11,12 @@ use nix::sys::resource::{UsageWho, getrusage};
 use scenarios::explore::Stop;
 use scenarios::model::exhaustive::{self, Limits, Place, Report, Space};
 use scenarios::model::script::Mistakes;
-use stateright::{Checker as _, Model, Property};
+use stateright::{Checker as _, Model as _};
+
+#[path = "../scenarios/src/model/exhaustive/checker.rs"]
+mod checker;
+
+use checker::Stateright;
 
 /// Small enough to be visited many times.
 const SMALL: &str = "upgrade";
@@ -22,29 +27,6 @@ fn visit(bound: &str, reduces: bool) -> Report {
     let cell = exhaustive::named(bound).expect("a bound");
     let limits = Limits { reduces, ..Limits::EVERYTHING };
     exhaustive::explore(&cell, Mistakes::default(), limits, &mut |_| Stop::No)
-}
-
-struct Stateright(Space);
-
-impl Model for Stateright {
-    type State = Place;
-    type Action = Place;
-
-    fn init_states(&self) -> Vec<Place> {
-        vec![self.0.start()]
-    }
-
-    fn actions(&self, state: &Place, actions: &mut Vec<Place>) {
-        self.0.next(state, &mut |place| actions.push(place));
-    }
-
-    fn next_state(&self, _: &Place, action: Place) -> Option<Place> {
-        Some(action)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always("anything", |_, _| true)]
-    }
 }
 
 fn exploring(criterion: &mut Criterion) {

@@ -23,6 +23,8 @@
 #[cfg(test)]
 mod again;
 mod cell;
+#[cfg(test)]
+mod checker;
 mod futures;
 mod node;
 mod search;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use stateright::{Checker as _, Property};
+use stateright::{Checker as _, Model as _};
 
+use super::checker::Stateright;
 use super::*;
 use crate::explore::Stop;
 use crate::model::script::Mistakes;
@@ -194,32 +195,6 @@ fn a_limit_is_kept_and_told() {
     assert!(!report.is_complete() && report.left > 0 && report.states < 600, "{report:?}");
 }
 
-/// The bound as another model checker sees it.
-struct Stateright(Space);
-
-impl stateright::Model for Stateright {
-    type State = Place;
-    /// What an edge leads to.
-    type Action = Place;
-
-    fn init_states(&self) -> Vec<Place> {
-        vec![self.0.start()]
-    }
-
-    fn actions(&self, state: &Place, actions: &mut Vec<Place>) {
-        self.0.next(state, &mut |place| actions.push(place));
-    }
-
-    fn next_state(&self, _: &Place, action: Place) -> Option<Place> {
-        Some(action)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        // One that never fails, so that the other checker visits everything too.
-        vec![Property::always("anything", |_, _| true)]
-    }
-}
-
 /// Another search, written by others, over the same edges: as many states, and the same of them wrong.
 #[test]
 fn stateright_visits_as_many_states() {
@@ -233,7 +208,7 @@ fn stateright_visits_as_many_states() {
 
         let model = Stateright(Space::new(named(cell).unwrap(), mistakes));
         let (recorder, visited) = stateright::StateRecorder::new_with_accessor();
-        stateright::Model::checker(model).visitor(recorder).spawn_bfs().join();
+        model.checker().visitor(recorder).spawn_bfs().join();
 
         let visited = visited();
         let wrong: BTreeSet<String> = visited.iter().filter_map(Place::wrong).map(str::to_owned).collect();
