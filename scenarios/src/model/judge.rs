@@ -76,6 +76,17 @@ impl Script {
         Ok(is_needless.then(stuck))
     }
 
+    /// The same behind all commands, the last of which has claimed this.
+    pub(super) fn judge_end_of(&self, claim: Claim, world: &World<'_>) -> Option<Wrong> {
+        match claim {
+            // A runbook that has failed, or holds, leaves the rest to a person.
+            Claim::Failed | Claim::Held => self.judge_service(world),
+            Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Refused | Claim::Stuck => {
+                self.judge_end(world)
+            }
+        }
+    }
+
     /// What is wrong when nothing moves any more.
     pub(super) fn judge_end(&self, world: &World<'_>) -> Option<Wrong> {
         // Whoever is stuck may leave somebody who hangs to a person, and some workers never drain.

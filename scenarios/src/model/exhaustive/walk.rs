@@ -273,7 +273,7 @@ impl<'c> Walker<'c> {
             self.world.sees_all();
         }
         let answer = running.call.go(&mut self.world, &running.intent.plan, &mut running.run)?;
-        Some(if self.futures.is_some() { running.as_far_as_read(answer) } else { answer })
+        Some(if self.reduces() { running.as_far_as_read(answer) } else { answer })
     }
 
     /// All the looks of the turn; whoever wakes looks at once.
@@ -384,13 +384,7 @@ impl<'c> Walker<'c> {
 
     /// Nothing moves any more.
     fn judge_end(&self, claim: Claim) -> Reached {
-        let wrong = match claim {
-            // A runbook that has failed, or holds, leaves the rest to a person.
-            Claim::Failed | Claim::Held => self.script.judge_service(&self.world),
-            Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Refused | Claim::Stuck => {
-                self.script.judge_end(&self.world)
-            }
-        };
+        let wrong = self.script.judge_end_of(claim, &self.world);
         wrong.map_or(Reached::End, |wrong| Reached::Wrong(wrong.why))
     }
 }

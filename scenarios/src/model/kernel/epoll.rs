@@ -17,25 +17,29 @@ impl Kernel {
     }
 
     pub(super) fn has_changed_connection(&self, process: &Proc) -> bool {
-        let is_changed =
-            |id: u32| self.connections.iter().any(|connection| connection.id == id && connection.is_changed);
-        process.connections.iter().any(|&(_, id)| is_changed(id))
+        process.connections.iter().any(|&(_, id)| self.is_changed(id))
     }
 
     /// True if epoll_wait(2) would tell of several things at once: of these, Linux tells first what was ready first.
     #[must_use]
     pub fn has_several_ready(&self, process: &Proc) -> bool {
         let listeners = process.watches.iter().filter(|&&(fd, _)| self.has_queue(process.socket(fd))).count();
-        let is_changed =
-            |id: u32| self.connections.iter().any(|connection| connection.id == id && connection.is_changed);
-        let connections = process.connections.iter().filter(|&&(_, id)| is_changed(id)).count();
+        let connections = process.connections.iter().filter(|&&(_, id)| self.is_changed(id)).count();
         usize::from(self.is_channel_readable(process.own_channel)) + listeners + connections > 1
     }
 
+    fn is_changed(&self, id: u32) -> bool {
+        self.connections.iter().any(|connection| connection.id == id && connection.is_changed)
+    }
+
     fn has_queue(&self, socket: Option<u16>) -> bool {
-        socket.is_some_and(|socket| {
-            self.sockets.iter().any(|known| known.id == socket && !known.queue.is_empty())
-        })
+        self.waiting_at(socket) > 0
+    }
+
+    /// How many connections nobody has accepted from this socket.
+    pub(super) fn waiting_at(&self, socket: Option<u16>) -> usize {
+        let found = self.sockets.iter().find(|known| Some(known.id) == socket);
+        found.map_or(0, |found| found.queue.len())
     }
 
     /// What epoll_wait(2) returns with: what handlers have met, and what is ready unless one of them ran meanwhile.

@@ -60,9 +60,4 @@ impl Kernel {
     fn is_woken_by_readiness_alone(&self, process: &Proc) -> bool {
         !process.signals.is_any_unread() && process.until_ms.is_none_or(|until_ms| until_ms > self.now_ms)
     }
-
-    fn waiting_at(&self, socket: Option<u16>) -> usize {
-        let found = self.sockets.iter().find(|known| Some(known.id) == socket);
-        found.map_or(0, |found| found.queue.len())
-    }
 }

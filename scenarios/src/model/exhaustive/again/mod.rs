@@ -203,12 +203,7 @@ fn rests(eye: Eye<'_, '_>, world: &mut World<'_>, claim: Claim) -> Result<(), Br
             continue;
         }
         let mut engine = eye.0.borrow_mut();
-        let wrong = match claim {
-            Claim::Held | Claim::Failed => engine.script.judge_service(world),
-            Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Refused | Claim::Stuck => {
-                engine.script.judge_end(world)
-            }
-        };
+        let wrong = engine.script.judge_end_of(claim, world);
         engine.is_wrong(wrong.map(|wrong| wrong.why));
         return Ok(());
     }
