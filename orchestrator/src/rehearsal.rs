@@ -72,21 +72,12 @@ impl<H: Host> Host for Rehearsed<H> {
 
 /// Who has the number now is meant, whoever that is.
 fn by_number(mut call: Call) -> Call {
-    let meant = match &mut call {
-        Call::Act(Action::Signal { process, .. }) => std::slice::from_mut(process),
-        Call::Act(Action::SignalOrphans { processes, .. }) => processes,
-        Call::Act(Action::Note | Action::Replace(_) | Action::RemoveOldbin | Action::RenameOldbinBack)
-        | Call::Now
-        | Call::ReadPidFile(_)
-        | Call::LookAtBinary
-        | Call::LookAtGeneration { .. }
-        | Call::FindOrphans { .. }
-        | Call::Probe { .. }
-        | Call::Check { .. }
-        | Call::Knock { .. }
-        | Call::ReadTroubles { .. }
-        | Call::Save(_)
-        | Call::Wait { .. } => &mut [],
+    let meant = if let Call::Act(Action::Signal { process, .. }) = &mut call {
+        std::slice::from_mut(process)
+    } else if let Call::Act(Action::SignalOrphans { processes, .. }) = &mut call {
+        processes
+    } else {
+        return call;
     };
     for known in meant {
         if let Some(process) = look(known.pid) {
