@@ -97,6 +97,7 @@ pub struct Worker {
     is_exiting: bool,
     serves: Serves,
     shutdown_at_ms: Option<u64>,
+    /// When it was woken; 0 while it waits.
     now_ms: u64,
     /// Accepted connections modulo 16, by place in the cycle's sockets.
     accepts: SmallVec<[u8; 2]>,
@@ -172,6 +173,17 @@ impl Worker {
     #[must_use]
     pub fn connections(&self) -> &[Option<Connection>] {
         &self.connections
+    }
+
+    /// False if the count of what it has accepted, modulo 16, stands at zero; all that it tells is who accepts next.
+    #[must_use]
+    pub fn has_accepted(&self) -> bool {
+        self.accepts.iter().any(|&accepts| accepts != 0)
+    }
+
+    /// For a world in which nobody connects any more: it has never accepted.
+    pub fn forget_accepts(&mut self) {
+        self.accepts.fill(0);
     }
 
     /// The configuration that it runs.

@@ -108,6 +108,12 @@ impl Clients {
         Self { pace, lasting, requests: SmallVec::new(), patience_us, refused: 0, is_stopping: false }
     }
 
+    /// True if nobody will connect or ask any more.
+    #[must_use]
+    pub const fn are_done(&self) -> bool {
+        matches!(self.pace, Pace::Budget { fresh: 0, lasting: 0 }) || self.is_stopping
+    }
+
     /// What clients can do now.
     pub fn moves(&self, now_us: u64) -> impl Iterator<Item = Move> + '_ {
         let is_optional = matches!(self.pace, Pace::Budget { .. });

@@ -31,17 +31,19 @@ pub struct Cell {
     pub fresh: u8,
     /// How many requests lasting clients send, each at any time.
     pub lasting: u8,
-    /// Whether others may move while the orchestrator looks.
-    pub looks: Looks,
+    /// What happens in one instant, without others moving in the middle of it.
+    pub whole: Whole,
 }
 
-/// How all the looks of one turn of the orchestrator are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looks {
-    /// One by one, and others move between any two of them.
-    Torn,
-    /// In one instant: a coarser bound, and a tenth of the states.
-    Whole,
+/// What happens in one instant; each is a coarser bound than the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whole {
+    /// Single steps: others move between any two of them.
+    Steps,
+    /// All the looks of one turn of the orchestrator: a tenth of the states.
+    Looks,
+    /// These, and the turn of a worker, from its wake-up until it waits again: with two workers a hundredth of that.
+    Turns,
 }
 
 /// What somebody does.
@@ -67,7 +69,7 @@ impl Cell {
             stalls_max: 0,
             fresh: 0,
             lasting: 0,
-            looks: Looks::Torn,
+            whole: Whole::Steps,
         }
     }
 
@@ -129,9 +131,10 @@ impl fmt::Display for Cell {
                 write!(f, " {word}={count}")?;
             }
         }
-        match self.looks {
-            Looks::Torn => Ok(()),
-            Looks::Whole => f.write_str(" looks=whole"),
+        match self.whole {
+            Whole::Steps => Ok(()),
+            Whole::Looks => f.write_str(" looks=whole"),
+            Whole::Turns => f.write_str(" turns=whole"),
         }
     }
 }
@@ -164,11 +167,11 @@ pub fn named(text: &str) -> Result<Cell, String> {
             cell.faults_max += 1;
             continue;
         }
-        if key == "looks" {
-            cell.looks = match value {
-                "torn" => Looks::Torn,
-                "whole" => Looks::Whole,
-                _ => return Err(format!("{word:?} should be looks=torn or looks=whole")),
+        if let "looks" | "turns" = key {
+            cell.whole = match word {
+                "looks=whole" => Whole::Looks,
+                "turns=whole" => Whole::Turns,
+                _ => return Err(format!("{word:?} should be {key}=whole")),
             };
             continue;
         }
@@ -201,7 +204,7 @@ pub fn cells() -> Vec<Cell> {
     let asked = both().map(|cell| Cell { fresh: 1, ..cell });
     let crashed = both().map(|cell| Cell { crashes_max: 1, ..cell });
     let slow = both().map(|cell| Cell { stalls_max: 1, ..cell });
-    let two = Cell { looks: Looks::Whole, ..Cell::upgrade(2) };
+    let two = Cell { whole: Whole::Looks, ..Cell::upgrade(2) };
     let large = [Cell { fresh: 1, ..two.clone() }, Cell { crashes_max: 1, ..two }];
     let binaries = (1..BINARIES.len()).map(|binary| Cell { binary, ..Cell::upgrade(1) });
     let faulty = single_faults().map(|fault| Cell::upgrade(1).with_faults([fault], 1));
@@ -218,7 +221,7 @@ pub fn wider() -> Vec<Cell> {
     let large = [
         Cell { fresh: 1, ..Cell::upgrade(2) },
         Cell::rollback(2),
-        Cell { crashes_max: 1, looks: Looks::Whole, ..Cell::rollback(2) },
+        Cell { crashes_max: 1, whole: Whole::Looks, ..Cell::rollback(2) },
         Cell { fresh: 1, lasting: 1, ..Cell::upgrade(1) },
         Cell { fresh: 1, lasting: 1, ..Cell::rollback(1) },
     ];
@@ -233,7 +236,7 @@ pub fn wider() -> Vec<Cell> {
 /// kind.
 #[must_use]
 pub fn crashes() -> Vec<Cell> {
-    let both = || [Cell::upgrade(1), Cell::rollback(1)].map(|cell| Cell { looks: Looks::Whole, ..cell });
+    let both = || [Cell::upgrade(1), Cell::rollback(1)].map(|cell| Cell { whole: Whole::Looks, ..cell });
     crash_faults().flat_map(|fault| both().map(|cell| crashed(cell, fault))).collect()
 }
 

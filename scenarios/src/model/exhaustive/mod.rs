@@ -35,7 +35,7 @@ mod tests;
 mod told;
 mod walk;
 
-pub use cell::{Cell, Looks, Procedure, cells, crashes, named, pairs, wider};
+pub use cell::{Cell, Procedure, Whole, cells, crashes, named, pairs, wider};
 pub use node::Label;
 pub use search::{Found, Limits, Order, Report, explore};
 pub use space::{Place, Space};

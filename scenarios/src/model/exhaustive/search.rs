@@ -6,7 +6,7 @@ use super::cell::Cell;
 use super::node::{Label, Node};
 use super::walk::{Reached, Walker};
 use crate::counts::count;
-use crate::model::choice::Calm;
+use crate::model::choice::{Calm, Name};
 use crate::model::script::{Mistakes, Stages};
 use crate::model::shared::{ByPrint, fingerprint};
 use crate::pool::Stop;
@@ -129,8 +129,8 @@ impl Search<'_> {
         let root = self.walker.root();
         let first = self.meet(fingerprint(&root), 0, 0);
         let mut waiting = VecDeque::from([(first, Box::new(root))]);
-        // What is wrong, and behind which state it came.
-        let mut wrong: Vec<(u32, Label, String)> = Vec::new();
+        // What is wrong, and by which steps behind which state it came.
+        let mut wrong: Vec<(u32, Vec<Label>, String)> = Vec::new();
         let mut visited = 0;
         loop {
             let next = match self.limits.order {
@@ -151,8 +151,7 @@ impl Search<'_> {
                 break;
             }
         }
-        let found =
-            wrong.into_iter().map(|(from, label, why)| self.explained(from, Some(label), why)).collect();
+        let found = wrong.into_iter().map(|(from, last, why)| self.explained(from, last, why)).collect();
         self.report.found = found;
         if self.report.is_complete() && self.report.found.is_empty() {
             self.report.found = self.stranded().into_iter().collect();
@@ -165,7 +164,7 @@ impl Search<'_> {
         number: u32,
         node: &Node,
         waiting: &mut VecDeque<(u32, Box<Node>)>,
-        wrong: &mut Vec<(u32, Label, String)>,
+        wrong: &mut Vec<(u32, Vec<Label>, String)>,
     ) {
         let depth = self.states[number as usize].depth;
         let mut reached = Vec::new();
@@ -175,12 +174,13 @@ impl Search<'_> {
             if label.is_mishap() {
                 count(&mut report.reached, &label.to_string());
             }
-            if let Some(claim) = walker.take_claim() {
+            let told = walker.take_told();
+            for claim in told.claims {
                 count(&mut report.reached, &format!("claim.{claim}"));
             }
-            reached.push((label, to));
+            reached.push((label, told.steps, to));
         });
-        for (label, to) in reached {
+        for (label, steps, to) in reached {
             let is_calm = !label.is_mishap();
             let to = match to {
                 Reached::Node(next) => {
@@ -198,7 +198,7 @@ impl Search<'_> {
                 Reached::Wrong(why) => {
                     let kind = kind(&why);
                     if !wrong.iter().any(|(_, _, known)| self::kind(known) == kind) {
-                        wrong.push((number, label, why));
+                        wrong.push((number, way(label, steps).collect(), why));
                     }
                     continue;
                 }
@@ -237,11 +237,11 @@ impl Search<'_> {
         }
         let stranded = leads.iter().position(|&leads| !leads)?;
         let why = "from here no calm end can be reached".to_owned();
-        Some(self.explained(u32::try_from(stranded).ok()?, None, why))
+        Some(self.explained(u32::try_from(stranded).ok()?, Vec::new(), why))
     }
 
     /// The way to a state, by walking it once more.
-    fn explained(&mut self, to: u32, last: Option<Label>, why: String) -> Found {
+    fn explained(&mut self, to: u32, last: Vec<Label>, why: String) -> Found {
         let mut numbers = vec![to];
         while let Some(&number) = numbers.last().filter(|&&number| number != 0) {
             numbers.push(self.states[number as usize].from);
@@ -251,21 +251,27 @@ impl Search<'_> {
         for number in numbers.into_iter().rev().skip(1) {
             let print = self.states[number as usize].print;
             let mut next = None;
-            self.walker.edges(&node, |_, label, reached| {
+            self.walker.edges(&node, |walker, label, reached| {
+                let steps = walker.take_told().steps;
                 if let Reached::Node(reached) = reached
                     && next.is_none()
                     && fingerprint(&*reached) == print
                 {
-                    next = Some((label, reached));
+                    next = Some((label, steps, reached));
                 }
             });
-            let Some((label, reached)) = next else { break };
-            path.push(label);
+            let Some((label, steps, reached)) = next else { break };
+            path.extend(way(label, steps));
             node = *reached;
         }
         path.extend(last);
         Found { why, path }
     }
+}
+
+/// All the steps of an edge.
+fn way(first: Label, behind: impl IntoIterator<Item = Name>) -> impl Iterator<Item = Label> {
+    std::iter::once(first).chain(behind.into_iter().map(Label::Step))
 }
 
 /// What is wrong, without the numbers of this time.

@@ -46,6 +46,8 @@ fn fewer_states_show_the_same() {
         "upgrade fresh=1",
         "rollback fresh=1",
         "upgrade workers=2",
+        "upgrade crashes=1 fresh=1 turns=whole",
+        "rollback workers=2 fresh=1 turns=whole",
     ];
     for cell in sound {
         let (few, all) =
@@ -61,6 +63,7 @@ fn fewer_states_show_the_same() {
         ("fake.closes-listeners-on-noaccept", "upgrade"),
         ("fake.closes-listeners-on-noaccept", "upgrade fresh=1"),
         ("fake.forgets-quit", "upgrade workers=2"),
+        ("orchestrator.retires-before-reviving", "rollback workers=2 fresh=1 turns=whole"),
     ];
     for (mutant, cell) in wrong {
         let (few, all) = (run(cell, mistakes(mutant), Limits::EVERYTHING), run(cell, mistakes(mutant), FULL));
@@ -68,15 +71,19 @@ fn fewer_states_show_the_same() {
     }
 }
 
-/// Looks that are taken in one instant are a coarser bound, as nobody moves between two of them. What it misses is not
-/// to be found here: the same is wrong, and the same is claimed, with every deliberate defect.
+/// Looks and turns that are taken in one instant are coarser bounds, as nobody moves in the middle of them. What they miss
+/// is not to be found here: with every deliberate defect, looks show the same that is wrong and the same claims, and turns
+/// a part of that, which is nothing only if that is nothing.
 #[test]
-fn whole_looks_show_what_torn_ones_show() {
+fn whole_looks_and_turns_show_what_torn_ones_show() {
     let same = |cell: &str, mistakes: Mistakes| {
+        let within = |bound| verdict(&run(&format!("{cell} {bound}"), mistakes, Limits::EVERYTHING));
         let torn = run(cell, mistakes, Limits { states_max: 40_000, ..Limits::EVERYTHING });
-        let whole = run(&format!("{cell} looks=whole"), mistakes, Limits::EVERYTHING);
+        let (looks, turns) = (within("looks=whole"), within("turns=whole"));
         if torn.is_complete() {
-            assert_eq!(verdict(&whole), verdict(&torn), "{cell}");
+            assert_eq!(looks, verdict(&torn), "{cell}");
+            assert!(turns.0.is_subset(&looks.0) && turns.1.is_subset(&looks.1), "{cell}: {turns:?}");
+            assert_eq!(turns.0.is_empty(), looks.0.is_empty(), "{cell}");
         }
         torn.is_complete() && !torn.found.is_empty()
     };

@@ -1,13 +1,14 @@
 //! From a node to those that follow it.
 
 mod reduce;
+mod whole;
 
 use std::sync::Arc;
 
-use orchestrator::host::{HostError, Reply};
 use orchestrator::machine::Plan;
+use smallvec::SmallVec;
 
-use super::cell::{Cell, Looks, Procedure};
+use super::cell::{Cell, Procedure};
 use super::futures::Futures;
 use super::node::{Label, Left, Node};
 use super::subject::{Next, Running, Subject, Typed};
@@ -21,8 +22,10 @@ use crate::model::operator::{self, Command, Ended};
 use crate::model::runbook::{Book, Reading, Said};
 use crate::model::script::{Mistakes, PATIENCE_MS, RECOVERIES, Script};
 use crate::model::truth::Promise;
-use crate::model::world::{Snapshot, State, Tick, Way, Ways, Wish, World};
+use crate::model::world::{Snapshot, State, Tick, Way, Wish, World};
+
 use crate::scenario::Claim;
+use reduce::Steps;
 
 /// Whoever is at work for longer waits for ever: longer than all deadlines of the orchestrator together.
 const END_MS_MAX: u64 = 3_600_000;
@@ -40,6 +43,25 @@ pub(super) enum Reached {
     End,
 }
 
+/// Where the world stands behind a step.
+enum Behind {
+    /// Here.
+    At(Subject, Left),
+    /// At something that must not be.
+    Wrong(String),
+    /// At the calm end of everything.
+    End,
+}
+
+/// What was told on the way of an edge.
+#[derive(Default)]
+pub(super) struct Told {
+    /// What was claimed.
+    pub(super) claims: SmallVec<[Claim; 2]>,
+    /// The steps behind the first one.
+    pub(super) steps: SmallVec<[Name; 8]>,
+}
+
 /// Walks from node to node in a world of its own.
 pub(super) struct Walker<'c> {
     cell: &'c Cell,
@@ -49,8 +71,8 @@ pub(super) struct Walker<'c> {
     world: World<'c>,
     root: Snapshot,
     futures: Option<Futures>,
-    /// What was claimed, since somebody took it.
-    claimed: Option<Claim>,
+    /// Since somebody took it.
+    told: Told,
 }
 
 impl<'c> Walker<'c> {
@@ -74,7 +96,7 @@ impl<'c> Walker<'c> {
             Procedure::Oldbin(_) => None,
         };
         let futures = reduces.then(Futures::default);
-        Self { cell, script: cell.script(), book, mistakes, world, root, futures, claimed: None }
+        Self { cell, script: cell.script(), book, mistakes, world, root, futures, told: Told::default() }
     }
 
     /// Where everything begins: nginx serves, nobody has done anything.
@@ -93,9 +115,9 @@ impl<'c> Walker<'c> {
         Node { world: self.root.clone(), subject, left }
     }
 
-    /// Takes the claim that the last edge ended with.
-    pub(super) const fn take_claim(&mut self) -> Option<Claim> {
-        self.claimed.take()
+    /// Takes what was told on the way of the last edge.
+    pub(super) fn take_told(&mut self) -> Told {
+        std::mem::take(&mut self.told)
     }
 
     /// Every edge, in a fixed order.
@@ -110,26 +132,31 @@ impl<'c> Walker<'c> {
         }
         let only_looks = self.only_looks(node);
         self.world.restore(&node.world);
+        let Steps { steps, is_alone } = self.steps(&node.subject);
         let wish = self.wish(&node.subject);
-        let ways = self.world.ways(wish);
-        let unnoticed = self.unnoticed(&ways);
-        let is_private = self.is_private(&node.subject);
-        for (way, name) in ways.ways.into_iter().zip(ways.names) {
-            let is_left_out = match unnoticed {
-                Some(only) => way != only,
-                None => {
-                    (only_looks || is_private) && way != Way::Subject || self.is_in_vain(&node.world, way)
-                }
-            };
-            if is_left_out {
+        for (way, name) in steps {
+            if only_looks && way != Way::Subject {
                 continue;
             }
             self.world.restore(&node.world);
-            let reached = self.go(node, way, name, wish);
+            let behind = self.go(node.subject.clone(), node.left, (way, name), wish);
+            let reached = self.reached(behind);
             found(self, Label::Step(name), reached);
         }
-        if !matches!(node.subject, Subject::IsDone(_)) && !only_looks && unnoticed.is_none() {
+        if !matches!(node.subject, Subject::IsDone(_)) && !only_looks && !is_alone {
             self.mishaps(node, found);
+        }
+    }
+
+    /// The node behind a step, and behind those that follow it because nothing else can happen.
+    fn reached(&mut self, behind: Behind) -> Reached {
+        match self.straight_on(behind) {
+            Behind::At(subject, left) => {
+                self.forget_what_is_past(&subject);
+                Reached::Node(Box::new(Node { world: self.world.snapshot(), subject, left }))
+            }
+            Behind::Wrong(why) => Reached::Wrong(why),
+            Behind::End => Reached::End,
         }
     }
 
@@ -142,7 +169,8 @@ impl<'c> Walker<'c> {
                     break;
                 }
                 let left = Left { faults: node.left.faults - 1, ..node.left };
-                let reached = self.reached(node.subject.clone(), left);
+                let behind = self.at(node.subject.clone(), left);
+                let reached = self.reached(behind);
                 found(self, Label::Fault(fault, which), reached);
             }
         }
@@ -158,7 +186,8 @@ impl<'c> Walker<'c> {
             self.world.restore(&node.world);
             if self.world.ways(wish).ways.iter().all(|way| *way != Way::Time) {
                 let left = Left { stalls: node.left.stalls - 1, ..node.left };
-                let reached = self.go(&Node { left, ..node.clone() }, Way::Time, TIME_PASSES, wish);
+                let behind = self.go(node.subject.clone(), left, (Way::Time, TIME_PASSES), wish);
+                let reached = self.reached(behind);
                 found(self, Label::Stall, reached);
             }
         }
@@ -168,7 +197,8 @@ impl<'c> Walker<'c> {
             // Who judges counts it as a fault.
             self.world.counts.faults.push(Fault::Crash);
             let left = Left { crashes: node.left.crashes - 1, ..node.left };
-            let reached = self.reached(Subject::Killed, left);
+            let behind = self.at(Subject::Killed, left);
+            let reached = self.reached(behind);
             found(self, Label::Crash, reached);
         }
     }
@@ -180,7 +210,8 @@ impl<'c> Walker<'c> {
             self.world.counts.faults.push(Fault::SecondOperator);
             let left = Left { faults: node.left.faults - 1, ..node.left };
             let subject = Subject::Types(Typed::Between(command.clone(), next));
-            let reached = self.reached(subject, left);
+            let behind = self.at(subject, left);
+            let reached = self.reached(behind);
             found(self, Label::Between(command), reached);
         }
     }
@@ -216,15 +247,16 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn reached(&self, subject: Subject, left: Left) -> Reached {
+    /// The world as it stands, judged.
+    fn at(&self, subject: Subject, left: Left) -> Behind {
         match self.script.judge_service(&self.world) {
-            Some(wrong) => Reached::Wrong(wrong.why),
-            None => Reached::Node(Box::new(Node { world: self.world.snapshot(), subject, left })),
+            Some(wrong) => Behind::Wrong(wrong.why),
+            None => Behind::At(subject, left),
         }
     }
 
-    fn go(&mut self, node: &Node, way: Way, name: Name, wish: Wish) -> Reached {
-        if let Subject::IsDone(claim) = node.subject
+    fn go(&mut self, subject: Subject, left: Left, (way, name): (Way, Name), wish: Wish) -> Behind {
+        if let Subject::IsDone(claim) = subject
             && way == Way::Time
             && self.world.is_quiet()
         {
@@ -233,28 +265,30 @@ impl<'c> Walker<'c> {
         // What is done now comes behind whatever was done before.
         self.world.counts.steps += 1;
         match self.world.take(way, name, wish) {
-            Ok(Tick::World) => self.reached(node.subject.clone(), node.left),
-            Ok(Tick::Subject) => self.turn(node.subject.clone(), node.left),
-            Err(broken) => Reached::Wrong(broken.to_string()),
+            Ok(Tick::World) => match self.ends_turn(way) {
+                Ok(()) => self.at(subject, left),
+                Err(broken) => Behind::Wrong(broken.to_string()),
+            },
+            Ok(Tick::Subject) => self.turn(subject, left),
+            Err(broken) => Behind::Wrong(broken.to_string()),
         }
     }
 
-    fn turn(&mut self, subject: Subject, left: Left) -> Reached {
+    fn turn(&mut self, subject: Subject, left: Left) -> Behind {
         match subject {
             Subject::Types(typed) => self.types(typed, left),
             Subject::Runs(mut running) => {
                 let has_slept = running.call.is_wait();
                 let Some(answer) = self.answer(&mut running) else {
-                    return self.reached(Subject::Runs(running), left);
+                    return self.at(Subject::Runs(running), left);
                 };
-                let next = running.answered(answer);
-                let next = if self.cell.looks == Looks::Whole { self.looks(next, has_slept) } else { next };
+                let next = self.looks(running.answered(answer), has_slept);
                 self.goes_on(next, left)
             }
             Subject::Reads(mut reading) => {
                 let Some(book) = &self.book else { unreachable!("who reads has a runbook") };
                 let Some(said) = reading.go(&mut self.world, book) else {
-                    return self.reached(Subject::Reads(reading), left);
+                    return self.at(Subject::Reads(reading), left);
                 };
                 let promise = Promise::of_runbook(&self.world);
                 self.is_said(&"the runbook", &said, Some(&promise))
@@ -266,37 +300,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    /// What the call under way is answered; `None`: it is not at its end.
-    fn answer(&mut self, running: &mut Running) -> Option<Result<Reply, HostError>> {
-        if self.cell.looks == Looks::Whole && running.call.is_clock() {
-            // Of what has changed before, nothing is missed.
-            self.world.sees_all();
-        }
-        let answer = running.call.go(&mut self.world, &running.intent.plan, &mut running.run)?;
-        Some(if self.reduces() { running.as_far_as_read(answer) } else { answer })
-    }
-
-    /// All the looks of the turn; whoever wakes looks at once.
-    fn looks(&mut self, next: Next, has_slept: bool) -> Next {
-        let mut next = next;
-        let mut reads_the_clock = has_slept;
-        loop {
-            match next {
-                Next::Calls(mut running) if running.call.is_look() || reads_the_clock => {
-                    reads_the_clock = false;
-                    let answer = loop {
-                        if let Some(answer) = self.answer(&mut running) {
-                            break answer;
-                        }
-                    };
-                    next = running.answered(answer);
-                }
-                Next::Calls(..) | Next::Ends(..) => return next,
-            }
-        }
-    }
-
-    fn types(&mut self, typed: Typed, left: Left) -> Reached {
+    fn types(&mut self, typed: Typed, left: Left) -> Behind {
         let command = self.command(&typed);
         match operator::begin(&mut self.world, &command, self.mistakes.oldbin) {
             Ok(operator::Run { intent, memory, wanted }) => {
@@ -308,9 +312,9 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn goes_on(&mut self, next: Next, left: Left) -> Reached {
+    fn goes_on(&mut self, next: Next, left: Left) -> Behind {
         match next {
-            Next::Calls(running) => self.reached(Subject::Runs(running), left),
+            Next::Calls(running) => self.at(Subject::Runs(running), left),
             Next::Ends(running, ended) => {
                 let Running { typed, intent, wanted, .. } = *running;
                 self.world.command_ends();
@@ -331,19 +335,19 @@ impl<'c> Walker<'c> {
     }
 
     /// A command has said its last words: they are judged, and something else is typed, or all is done.
-    fn has_ended(&mut self, typed: &Typed, said: &Said, plan: Option<&Plan>, left: Left) -> Reached {
+    fn has_ended(&mut self, typed: &Typed, said: &Said, plan: Option<&Plan>, left: Left) -> Behind {
         let promise = plan.map(|plan| Promise::of_plan(&self.world, plan));
         let command = self.command(typed);
         if let Some(wrong) = self.is_said(&command, said, promise.as_ref()) {
             return wrong;
         }
         if let Typed::Between(_, next) = typed {
-            return self.reached(Subject::Types(Typed::Own(*next)), left);
+            return self.at(Subject::Types(Typed::Own(*next)), left);
         }
         if let Typed::Own(nth) = typed
             && usize::from(*nth) + 1 < self.script.commands.len()
         {
-            return self.reached(Subject::Types(Typed::Own(nth + 1)), left);
+            return self.at(Subject::Types(Typed::Own(nth + 1)), left);
         }
         if left.recoveries > 0
             && let Some(command) = judge::unfinished(&self.world)
@@ -351,7 +355,7 @@ impl<'c> Walker<'c> {
             // Who was refused has changed nothing, and types something else.
             let costs = u8::from(said.claim != Claim::Refused);
             let left = Left { recoveries: left.recoveries - costs, ..left };
-            return self.reached(Subject::Types(Typed::Other(command)), left);
+            return self.at(Subject::Types(Typed::Other(command)), left);
         }
         self.is_done(said.claim, left)
     }
@@ -362,29 +366,29 @@ impl<'c> Walker<'c> {
         who: &dyn std::fmt::Display,
         said: &Said,
         promise: Option<&Promise>,
-    ) -> Option<Reached> {
-        self.claimed = Some(said.claim);
+    ) -> Option<Behind> {
+        self.told.claims.push(said.claim);
         if let Some(wrong) = self.script.judge_service(&self.world) {
-            return Some(Reached::Wrong(wrong.why));
+            return Some(Behind::Wrong(wrong.why));
         }
         let before = self.world.snapshot();
         let judged = self.script.judge_claim(&mut self.world, who, said, promise);
         self.world.restore(&before);
         match judged {
-            Ok(wrong) => wrong.map(|wrong| Reached::Wrong(wrong.why)),
-            Err(broken) => Some(Reached::Wrong(broken.to_string())),
+            Ok(wrong) => wrong.map(|wrong| Behind::Wrong(wrong.why)),
+            Err(broken) => Some(Behind::Wrong(broken.to_string())),
         }
     }
 
     /// Nothing is typed any more, and nothing goes wrong any more.
-    fn is_done(&mut self, claim: Claim, left: Left) -> Reached {
+    fn is_done(&mut self, claim: Claim, left: Left) -> Behind {
         self.world.stop_clients();
-        self.reached(Subject::IsDone(claim), Left { faults: 0, crashes: 0, stalls: 0, ..left })
+        self.at(Subject::IsDone(claim), Left { faults: 0, crashes: 0, stalls: 0, ..left })
     }
 
     /// Nothing moves any more.
-    fn judge_end(&self, claim: Claim) -> Reached {
+    fn judge_end(&self, claim: Claim) -> Behind {
         let wrong = self.script.judge_end_of(claim, &self.world);
-        wrong.map_or(Reached::End, |wrong| Reached::Wrong(wrong.why))
+        wrong.map_or(Behind::End, |wrong| Behind::Wrong(wrong.why))
     }
 }

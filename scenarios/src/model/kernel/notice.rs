@@ -8,7 +8,7 @@
 //! master is sent SIGIO once more or once less when it closes that channel, besides the SIGCHLD that it gets anyway; and
 //! a worker without a master closes its own channel earlier or later.
 
-use fake_nginx::machine::Effect;
+use fake_nginx::machine::{Effect, Process};
 
 use super::channel::is_news;
 use super::{Doing, Kernel, Proc};
@@ -54,6 +54,20 @@ impl Kernel {
             && !self.is_channel_readable(process.own_channel)
             && !self.has_changed_connection(process)
             && process.watches.iter().all(|&(fd, _)| is_taken(process.socket(fd)))
+    }
+
+    /// Where nobody connects any more, how often somebody has accepted makes no difference.
+    pub(in crate::model) fn forget_accepts(&mut self) {
+        if !self.connections.is_empty() {
+            return;
+        }
+        for process in &mut self.processes {
+            if matches!(&process.machine, Process::Worker(worker) if worker.has_accepted())
+                && let Process::Worker(worker) = &mut process.make_mut().machine
+            {
+                worker.forget_accepts();
+            }
+        }
     }
 
     /// True if no signal and no time wakes it.
