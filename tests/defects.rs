@@ -129,7 +129,7 @@ const BEYOND: &[Finder] = &[
     Finder {
         who: "tables of decisions",
         why: "in random scripts nobody reloads the old master beside a new one; a kept failure shows it",
-        mutants: &["orchestrator.waits-for-the-untold"],
+        mutants: &["orchestrator.waits-for-the-untold", "orchestrator.lets-the-winch-lie"],
     },
     Finder {
         who: "every interleaving",

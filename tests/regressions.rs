@@ -15,7 +15,7 @@ use scenarios::scenario::WorldKind;
 use scenarios::{catalogue, live};
 
 /// Deliberate defects, each with a kept failure that must notice.
-const MUTANTS: [(&str, &str); 10] = [
+const MUTANTS: [(&str, &str); 11] = [
     ("fake.forgets-to-rename-oldbin-back", "workers-are-doubled-when-the-new-master-dies-before-hup-arrives"),
     ("fake.respawns-nobody", "an-old-worker-is-killed-while-winch-is-on-its-way"),
     ("fake.deletes-the-wrong-pid-file", "the-disk-is-full-twice-and-two-upgrades-are-typed"),
@@ -24,6 +24,7 @@ const MUTANTS: [(&str, &str); 10] = [
     ("orchestrator.forgets-the-file", "a-worker-and-then-the-new-master-die-in-the-soak"),
     ("orchestrator.retires-before-reviving", "the-old-master-is-killed-on-the-way-back"),
     ("orchestrator.waits-for-the-untold", "an-old-master-that-is-reloaded-before-quit-is-sent-is-told-again"),
+    ("orchestrator.lets-the-winch-lie", "winch-that-nginx-has-put-off-works-before-the-new-master-goes"),
     ("orchestrator.ignores-the-pid-file", "an-upgrade-by-another-hand-begins-in-the-watch"),
     ("orchestrator.ignores-orphans", "an-old-worker-and-the-new-master-are-killed-before-winch"),
 ];

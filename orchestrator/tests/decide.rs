@@ -54,7 +54,7 @@ fn a_winch_that_is_sent_again_gets_the_time_of_the_first() {
     };
     let back = Memory { phase: Phase::Back, old_workers: winched(Phase::Back).old_workers, ..again };
     assert_eq!(sent(&at(&back, &restored, 1_010)), None, "they may have heard of it");
-    assert_eq!(sent(&at(&back, &restored, 2_000)), Some((200, Signal::Quit)));
+    assert_eq!(sent(&at(&back, &restored, 2_000)), Some((100, Signal::Io)), "nginx may have put it off");
 }
 
 /// WINCH was announced before a crash, and another hand has told the old workers to go: they drain, and their master would
@@ -204,8 +204,8 @@ fn hup_goes_only_to_a_drained_master_and_the_new_master_stays_until_the_old_work
     // WINCHed, and the workers from before have not heard of it yet.
     let decision = at(&winched(Phase::Back), &restored(overlap()), 10);
     assert!(matches!(decision, Decision::Wait { why: Waiting::OldWorkersStop, .. }));
-    // They never hear of it: WINCH was not sent.
-    assert_eq!(sent(&at(&winched(Phase::Back), &restored(overlap()), 1_000)), Some((200, Signal::Quit)));
+    // They never hear of it: WINCH was not sent, or waits for a wake-up.
+    assert_eq!(sent(&at(&winched(Phase::Back), &restored(overlap()), 1_000)), Some((100, Signal::Io)));
     // Drained.
     let hup = at(&winched(Phase::Back), &restored(drained()), 10);
     assert_eq!(sent(&hup), Some((100, Signal::Hup)));
@@ -221,6 +221,43 @@ fn hup_goes_only_to_a_drained_master_and_the_new_master_stays_until_the_old_work
     assert_eq!(sent(&at(&hupped, &half, 12)), None);
     half.old.as_mut().unwrap().children.push(process(104, OLD, Title::Worker));
     assert_eq!(sent(&at(&hupped, &half, 12)), Some((200, Signal::Quit)));
+}
+
+/// HUP of another hand and WINCH have arrived together, and `oldbin` was killed: nginx has started workers, and has put WINCH
+/// off. Red when the new master goes while that is so, or when the only workers that serve are put at risk.
+#[test]
+fn a_winch_that_nginx_may_have_put_off_works_before_the_new_master_goes() {
+    let with =
+        |children: &[Process]| Observation { old: old(true, children), binary: Some(OLD), ..overlap() };
+    let before = [101, 102].map(|pid| process(pid, OLD, Title::Worker));
+    let fresh = [103, 104].map(|pid| process(pid, OLD, Title::Worker));
+    let serving = with(&[before.clone(), fresh].concat());
+
+    let woken = at(&winched(Phase::Back), &serving, 1_000);
+    let Decision::Act(Action::Signal { signal: Signal::Io, while_lives: Some(_), .. }, woken) = woken else {
+        panic!("the old master is woken while the new one lives: {woken:?}");
+    };
+    assert_eq!(sent(&at(&woken, &serving, 1_999)), None, "its workers may not say yet that they were told");
+    assert_eq!(sent(&at(&woken, &serving, 2_000)), Some((200, Signal::Quit)), "WINCH was never sent");
+    assert_eq!(sent(&at(&woken.resumed(), &serving, 2_000)), Some((100, Signal::Io)), "nor this, perhaps");
+    let told = with(&[101, 102, 103, 104].map(|pid| process(pid, OLD, Title::ShuttingDown)));
+    assert_eq!(sent(&at(&woken, &told, 1_100)), Some((100, Signal::Hup)), "it was put off");
+
+    let alone = |spoil: fn(&mut Generation)| {
+        let mut seen = serving.clone();
+        seen.new.iter_mut().for_each(spoil);
+        sent(&at(&winched(Phase::Back), &seen, 1_000))
+    };
+    assert_eq!(alone(|new| new.children.clear()), Some((200, Signal::Quit)), "nobody else would serve");
+    assert_eq!(
+        alone(|new| new.is_asleep = false),
+        Some((200, Signal::Quit)),
+        "something is on its way to it"
+    );
+    let going = Memory { is_new_told: true, ..winched(Phase::Back) };
+    assert_ne!(sent(&at(&going, &serving, 1_000)), Some((100, Signal::Io)), "it may be about to go");
+    let busy = Observation { old: old(false, &before), ..serving };
+    assert_eq!(sent(&at(&winched(Phase::Back), &busy, 1_000)), None);
 }
 
 #[test]

@@ -100,6 +100,7 @@ pub const REGRESSIONS: &[Entry] = entries!["catalogue/regressions":
     "the-old-master-is-killed-on-the-way-back",
     "the-old-master-is-reloaded-by-hand-while-its-workers-drain",
     "two-workers-are-killed-while-the-old-master-starts-the-new-binary",
+    "winch-that-nginx-has-put-off-works-before-the-new-master-goes",
     "workers-are-doubled-when-the-new-master-dies-before-hup-arrives",
 ];
 

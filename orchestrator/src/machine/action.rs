@@ -83,6 +83,8 @@ pub enum Signal {
     Usr2,
     /// No-accept: drain all workers.
     Winch,
+    /// Nothing but a wake-up: what nginx left to its next one is done then.
+    Io,
 }
 
 impl fmt::Display for Signal {
@@ -94,6 +96,7 @@ impl fmt::Display for Signal {
             Self::Kill => "KILL",
             Self::Usr2 => "USR2",
             Self::Winch => "WINCH",
+            Self::Io => "IO",
         })
     }
 }

@@ -135,6 +135,9 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     if let Some(until_ms) = may_be_told_until(turn, old) {
         return Some(turn.wait(until_ms, Waiting::OldWorkersStop));
     }
+    if let Some(decision) = wake(turn, old) {
+        return Some(decision);
+    }
     let serving = serving(turn, old);
     if is_enough(turn, old, serving) {
         // Workers that are there and long overdue with their sockets are as good as they will get.
@@ -167,6 +170,24 @@ fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     };
     let patience = turn.patience(Missing::OldWorkers, for_ms, why);
     Some(patience.unwrap_or_else(|| turn.finish(Outcome::Stuck(StuckState::OldWorkersMissing))))
+}
+
+/// Wakes an old master that sleeps while workers from before WINCH accept, if the new generation serves meanwhile.
+///
+/// WINCH was then never sent, or nginx has put it off: of HUP and WINCH that arrive together it does HUP first, which
+/// starts workers, and leaves the rest to its next wake-up (`ngx_master_process_cycle`, `continue` behind
+/// `ngx_start_worker_processes`, 1.14 to 1.31). Left alone, that would be the new master's end, and nobody would accept.
+fn wake(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
+    let memory = turn.memory;
+    let may_be_put_off =
+        memory.winched_ms.is_some() && old.workers().any(|worker| is_from_before(memory, worker));
+    let is_known = memory.is_asked_again || turn.has(Defect::LetsTheWinchLie);
+    if !may_be_put_off || is_known || memory.is_new_told || !turn.is_settled(old) {
+        return None;
+    }
+    let new = turn.seen.new.as_ref().filter(|new| new.is_asleep && new.workers().next().is_some())?;
+    let woken = Memory { is_asked_again: true, winched_ms: Some(turn.now_ms), ..memory.clone() };
+    Some(retire(turn, old, Signal::Io, Some(new), woken))
 }
 
 /// HUP, sent while the new master lives, if it did: without it nginx has started workers by itself.

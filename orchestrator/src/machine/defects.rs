@@ -127,6 +127,8 @@ pub enum Defect {
     HupsABusyMaster,
     /// Sends HUP while WINCH may be on its way.
     HupsIntoTheWinch,
+    /// Retires the new master while WINCH may lie before the old one, which nginx has put off.
+    LetsTheWinchLie,
     /// Retires the new master before the old workers have their sockets.
     RetiresBeforeTheyAccept,
     /// Tells workers without a master to go before the old ones are back.

@@ -96,6 +96,7 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
                     old_draining: identities(old.draining()),
                     winched_ms: (!turn.has(Defect::ForgetsTheWinch)).then_some(turn.now_ms),
                     is_winch_unsure: true,
+                    is_asked_again: false,
                     ..memory.enter(Phase::Draining, turn.now_ms)
                 };
                 return retire(turn, old, Signal::Winch, Some(new), memory);

@@ -50,7 +50,8 @@ pub struct Memory {
     pub failures: u32,
     /// What is missing that should come by itself, and since when.
     pub missing: Option<(Missing, u64)>,
-    /// True once USR2 was announced again, because nothing was seen to come of it.
+    /// True once something was announced again because nothing was seen to come of it: USR2, or on the way back a wake-up
+    /// behind WINCH.
     pub is_asked_again: bool,
     /// How often the phase's own idempotent action was announced again, or failed.
     pub tries: u8,
@@ -189,7 +190,7 @@ impl Memory {
     }
 
     /// The same, for a run that goes on where another was killed: what that announced last may never have been sent, so
-    /// a second USR2 of its own has a second chance too.
+    /// a second USR2 or wake-up of its own has a second chance too.
     #[must_use]
     pub fn resumed(&self) -> Self {
         Self { is_asked_again: false, ..self.clone() }

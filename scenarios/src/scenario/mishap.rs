@@ -103,6 +103,7 @@ const SUBJECT: &[Act] = &[
     Act::SendKill,
     Act::SendUsr2,
     Act::SendWinch,
+    Act::SendIo,
     Act::SendOrphans,
 ];
 

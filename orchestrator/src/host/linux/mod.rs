@@ -280,5 +280,6 @@ fn number(signal: Signal) -> Number {
         Signal::Kill => Number::KILL,
         Signal::Usr2 => Number::USR2,
         Signal::Winch => Number::WINCH,
+        Signal::Io => Number::IO,
     }
 }

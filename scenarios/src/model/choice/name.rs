@@ -165,6 +165,8 @@ acts! {
     SendUsr2 = "send-usr2",
     /// It sends WINCH.
     SendWinch = "send-winch",
+    /// It sends IO, which only wakes.
+    SendIo = "send-io",
     /// It sends a signal to workers without a master.
     SendOrphans = "send-to-orphans",
     /// The subject stops waiting because something changed.

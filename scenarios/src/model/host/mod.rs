@@ -103,6 +103,7 @@ pub(crate) const fn act_of(call: &Call) -> Act {
             machine::Signal::Kill => Act::SendKill,
             machine::Signal::Usr2 => Act::SendUsr2,
             machine::Signal::Winch => Act::SendWinch,
+            machine::Signal::Io => Act::SendIo,
         },
         Call::Act(Action::Note) => Act::Note,
         Call::Save(_) => Act::Save,
@@ -157,5 +158,6 @@ const fn number(signal: machine::Signal) -> Signal {
         machine::Signal::Kill => Signal::Kill,
         machine::Signal::Usr2 => Signal::Usr2,
         machine::Signal::Winch => Signal::Winch,
+        machine::Signal::Io => Signal::Io,
     }
 }
