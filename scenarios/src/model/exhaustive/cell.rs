@@ -240,15 +240,9 @@ pub fn crashes() -> Vec<Cell> {
     crash_faults().flat_map(|fault| both().map(|cell| crashed(cell, fault))).collect()
 }
 
-/// An exit is left out, as it differs from KILL in a number that nobody asks for; and so is what another operator does,
-/// as too much of it besides a crash is not promised yet.
+/// An exit is left out, as it differs from KILL in a number that nobody asks for.
 fn crash_faults() -> impl Iterator<Item = Fault> {
-    let is_left_out = |fault: &Fault| {
-        let is_exit = matches!(fault, Fault::Blow(Blow::Exit, _));
-        let is_typed = matches!(fault, Fault::Sent(..) | Fault::SecondOperator);
-        is_exit || is_typed || fault.is_of_another_hand()
-    };
-    single_faults().filter(move |fault| !is_left_out(fault))
+    single_faults().filter(|fault| !matches!(fault, Fault::Blow(Blow::Exit, _)))
 }
 
 fn crashed(cell: Cell, fault: Fault) -> Cell {
