@@ -123,7 +123,7 @@ impl<'c> Walker<'c> {
     /// Every edge, in a fixed order.
     pub(super) fn edges(&mut self, node: &Node, mut found: impl FnMut(&mut Self, Label, Reached)) {
         if node.subject == Subject::Killed {
-            for command in self.typed_again() {
+            for command in typed_again(&self.script) {
                 let subject = Subject::Types(Typed::Other(command.clone()));
                 let next = Node { subject, ..node.clone() };
                 found(self, Label::Types(command), Reached::Node(Box::new(next)));
@@ -214,17 +214,6 @@ impl<'c> Walker<'c> {
             let reached = self.reached(behind);
             found(self, Label::Between(command), reached);
         }
-    }
-
-    /// What somebody may type behind a crash.
-    fn typed_again(&self) -> Vec<Command> {
-        let mut all = vec![Command::Recover, Command::Rollback(operator::options(0, false))];
-        for (_, own) in &self.script.commands {
-            if !all.contains(own) {
-                all.push(own.clone());
-            }
-        }
-        all
     }
 
     /// How many there are at most that this fault can strike.
@@ -391,4 +380,15 @@ impl<'c> Walker<'c> {
         let wrong = self.script.judge_end_of(claim, &self.world);
         wrong.map_or(Behind::End, |wrong| Behind::Wrong(wrong.why))
     }
+}
+
+/// What somebody may type behind a crash.
+pub(super) fn typed_again(script: &Script) -> Vec<Command> {
+    let mut all = vec![Command::Recover, Command::Rollback(operator::options(0, false))];
+    for (_, own) in &script.commands {
+        if !all.contains(own) {
+            all.push(own.clone());
+        }
+    }
+    all
 }

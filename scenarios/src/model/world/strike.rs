@@ -223,6 +223,12 @@ impl World<'_> {
         self.interrupted_in = None;
     }
 
+    /// True while a command runs.
+    #[cfg(test)]
+    pub(in crate::model) const fn is_commanded(&self) -> bool {
+        self.is_commanded
+    }
+
     /// Where the journal stood when the last command was told of an interruption, if the upgrade could still be undone.
     pub(in crate::model) fn interrupted_in(&self) -> Option<Phase> {
         let may_undo = |phase: &Phase| {

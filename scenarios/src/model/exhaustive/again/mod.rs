@@ -17,7 +17,7 @@
 //! for. On what is wrong, and on what was claimed.
 //!
 //! # Not played
-//! Crashes and stalls, which the ordinary world knows in another form; runbooks, whose reader is a value in both.
+//! Stalls, which the ordinary world does not know; runbooks, whose reader is a value in both.
 //! That a calm end can be reached from everywhere is the search's own.
 
 mod knows;
@@ -25,13 +25,14 @@ mod tape;
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use super::cell::Cell;
 use super::search;
+use super::walk::typed_again;
 use crate::model::choice::{Chooser, Label};
 use crate::model::client::Clients;
 use crate::model::fault::{Fault, Whom};
@@ -60,6 +61,9 @@ struct Engine<'a> {
     /// What oldbin's code does next, by what it knows.
     next: ByPrint<u64>,
     faults_left: u8,
+    crashes_left: u8,
+    /// oldbin was killed right here, and nobody has typed anything since.
+    is_killed: bool,
     is_over: bool,
 }
 
@@ -75,7 +79,7 @@ impl Engine<'_> {
             }
             if self.tape.is_over() {
                 let snapshot = world.snapshot();
-                let here = (&snapshot, self.knows.print(), self.faults_left);
+                let here = (&snapshot, self.knows.print(), self.faults_left, self.crashes_left);
                 if self.met.insert(fingerprint(&here), ()).is_some() {
                     return Err(CUT);
                 }
@@ -89,7 +93,15 @@ impl Engine<'_> {
 
     /// Whether something goes wrong here, and what, is a choice.
     fn strikes(&mut self, world: &mut World<'_>) -> Result<bool, Broken> {
-        if self.faults_left == 0 || self.is_over {
+        if self.is_over {
+            return Ok(false);
+        }
+        if self.crashes_left > 0 && world.is_commanded() && self.tape.pick(2) == 1 {
+            self.crashes_left -= 1;
+            self.is_killed = true;
+            return Err(CUT);
+        }
+        if self.faults_left == 0 {
             return Ok(false);
         }
         let workers = u8::try_from(self.cell.workers).unwrap_or(u8::MAX);
@@ -157,13 +169,21 @@ fn play(
     oldbin: orchestrator::machine::Defects,
 ) -> Result<(), Broken> {
     let script = eye.0.borrow().script.clone();
-    let mut own = script.commands.iter().map(|(_, command)| command.clone());
+    let mut own: VecDeque<Command> = script.commands.iter().map(|(_, command)| command.clone()).collect();
+    let again = typed_again(&script);
     let mut recoveries = RECOVERIES;
-    let mut typed: Option<Command> = own.next();
+    let mut typed: Option<Command> = own.pop_front();
     let mut claim = Claim::Refused;
     while let Some(command) = typed {
         eye.0.borrow_mut().begins(&(own.len(), recoveries, &command));
-        let Ended::Said(said, plan) = carry_out(world, &command, oldbin, None)? else { return Err(CUT) };
+        let ended = carry_out(world, &command, oldbin, None);
+        if std::mem::take(&mut eye.0.borrow_mut().is_killed) {
+            world.counts.faults.push(Fault::Crash);
+            own.clear();
+            typed = Some(again[eye.0.borrow_mut().tape.pick(again.len())].clone());
+            continue;
+        }
+        let Ended::Said(said, plan) = ended? else { return Err(CUT) };
         claim = said.claim;
         let mut engine = eye.0.borrow_mut();
         engine.goes_on(&said.words);
@@ -180,7 +200,7 @@ fn play(
             }
             return Ok(());
         }
-        typed = own.next();
+        typed = own.pop_front();
         if typed.is_none() && recoveries > 0 {
             typed = judge::unfinished(world);
             recoveries -= usize::from(claim != Claim::Refused);
@@ -232,10 +252,14 @@ fn play_all<'a>(cell: &'a Cell, mistakes: Mistakes) -> Engine<'a> {
         knows: Knows::default(),
         next: ByPrint::default(),
         faults_left: 0,
+        crashes_left: 0,
+        is_killed: false,
         is_over: false,
     });
     loop {
         engine.borrow_mut().faults_left = cell.faults_max;
+        engine.borrow_mut().crashes_left = cell.crashes_max;
+        engine.borrow_mut().is_killed = false;
         engine.borrow_mut().is_over = false;
         let (mut chooser, mut witness) = (Eye(&engine), Eye(&engine));
         let mut world = World::from_state(state.clone(), Arc::clone(setting), &mut chooser, false);

@@ -38,10 +38,10 @@ fn instants(cell: &Cell, mistakes: Mistakes) -> (BTreeSet<u64>, usize) {
 
 fn wish(node: &Node) -> Wish {
     match &node.subject {
-        Subject::Types(_) => Wish::Act(Act::Type),
+        Subject::Types(_) | Subject::Killed => Wish::Act(Act::Type),
         Subject::Runs(running) => running.call.wish(),
         Subject::IsDone(_) => Wish::Time(node.world.state.kernel.now_ms() + PATIENCE_MS),
-        Subject::Killed | Subject::Reads(_) => unreachable!("nobody is killed here, and nobody reads"),
+        Subject::Reads(_) => unreachable!("nobody reads here"),
     }
 }
 
@@ -71,6 +71,7 @@ fn whole_runs_show_what_the_search_shows() {
         "upgrade fault=full-disk",
         "upgrade fault=package",
         "upgrade binary=5 fault=interrupt",
+        "upgrade binary=1 crashes=1",
     ] {
         agree(cell, None);
     }
@@ -78,6 +79,7 @@ fn whole_runs_show_what_the_search_shows() {
         ("upgrade", "orchestrator.believes-the-pid-file"),
         ("upgrade binary=5", "orchestrator.quits-without-looking"),
         ("upgrade fault=full-disk", "orchestrator.forgets-the-file"),
+        ("upgrade binary=1 crashes=1", "orchestrator.forgets-the-file"),
     ] {
         agree(cell, Some(mutant));
     }
@@ -91,6 +93,7 @@ fn whole_runs_within_wider_bounds_show_what_the_search_shows() {
         "upgrade binary=5 fault=kill-new-master",
         "upgrade fault=kill-old-worker",
         "rollback",
+        "upgrade crashes=1",
     ] {
         agree(cell, None);
     }
