@@ -34,7 +34,7 @@ pub(super) fn explore(arguments: &arguments::Explore, out: &mut impl Write) -> R
     let (shard, told_by) = shard_of(arguments)?;
     let all = match arguments {
         arguments::Explore { pairs: true, .. } => exhaustive::pairs(),
-        arguments::Explore { crashes: true, .. } => exhaustive::crashes(),
+        arguments::Explore { crashes: true, client, .. } => exhaustive::crashes(u8::from(*client)),
         arguments::Explore { wider: true, .. } => exhaustive::wider(),
         arguments::Explore { cell, .. } if !cell.is_empty() => cell.clone(),
         arguments::Explore { .. } => exhaustive::cells(),

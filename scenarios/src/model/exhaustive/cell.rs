@@ -195,9 +195,9 @@ pub fn named(text: &str) -> Result<Cell, String> {
 }
 
 /// The cells that everybody runs: an upgrade with two workers, and, with looks taken whole, with a client or a crash
-/// besides; with one worker an upgrade and a rollback with a client, a crash, or one moment at which the machine is slow;
-/// an upgrade with every kind of binary, and with every single fault; and one in which a stranger gets the number of an old
-/// master that was killed.
+/// besides; an upgrade and a rollback with two workers, a client and a crash, with turns taken whole; with one worker an
+/// upgrade and a rollback with a client, a crash, or one moment at which the machine is slow; an upgrade with every kind of
+/// binary, and with every single fault; and one in which a stranger gets the number of an old master that was killed.
 #[must_use]
 pub fn cells() -> Vec<Cell> {
     let both = || [Cell::upgrade(1), Cell::rollback(1)];
@@ -206,16 +206,19 @@ pub fn cells() -> Vec<Cell> {
     let slow = both().map(|cell| Cell { stalls_max: 1, ..cell });
     let two = Cell { whole: Whole::Looks, ..Cell::upgrade(2) };
     let large = [Cell { fresh: 1, ..two.clone() }, Cell { crashes_max: 1, ..two }];
+    let whole = |cell| Cell { fresh: 1, crashes_max: 1, whole: Whole::Turns, ..cell };
+    let turns = [Cell::upgrade(2), Cell::rollback(2)].map(whole);
     let binaries = (1..BINARIES.len()).map(|binary| Cell { binary, ..Cell::upgrade(1) });
     let faulty = single_faults().map(|fault| Cell::upgrade(1).with_faults([fault], 1));
     let calm = [Cell::upgrade(2)].into_iter().chain(asked).chain(crashed).chain(slow);
     let old_master = Fault::Blow(Blow::Kill, Whom::OldMaster);
     let reused = Cell::upgrade(1).with_faults([old_master, Fault::ReusedPid], 2);
-    calm.chain(large).chain(binaries).chain(faulty).chain([reused]).collect()
+    calm.chain(large).chain(turns).chain(binaries).chain(faulty).chain([reused]).collect()
 }
 
-/// Larger ones, for somebody who has half an hour: two workers with a client or on the way back, a rollback with every
-/// single fault, and an upgrade with a crash besides every single fault, with others moving between two looks.
+/// Larger ones, for somebody who has half an hour: two workers with a client or on the way back; with one worker a rollback
+/// with every single fault, an upgrade with a crash besides every single fault, and a rollback with both, that one with looks
+/// taken whole.
 #[must_use]
 pub fn wider() -> Vec<Cell> {
     let large = [
@@ -225,18 +228,21 @@ pub fn wider() -> Vec<Cell> {
         Cell { fresh: 1, lasting: 1, ..Cell::upgrade(1) },
         Cell { fresh: 1, lasting: 1, ..Cell::rollback(1) },
     ];
+    let back = Cell { whole: Whole::Looks, ..Cell::rollback(1) };
     large
         .into_iter()
         .chain(crash_faults().map(|fault| crashed(Cell::upgrade(1), fault)))
+        .chain(crash_faults().map(|fault| crashed(back.clone(), fault)))
         .chain(single_faults().map(|fault| Cell::rollback(1).with_faults([fault], 1)))
         .collect()
 }
 
-/// A crash besides one fault, in an upgrade and in a rollback with one worker, with looks taken whole: two cells for each
-/// kind.
+/// A crash besides one fault, in an upgrade and in a rollback with two workers and so many fresh connections, with turns
+/// taken whole: two cells for each kind.
 #[must_use]
-pub fn crashes() -> Vec<Cell> {
-    let both = || [Cell::upgrade(1), Cell::rollback(1)].map(|cell| Cell { whole: Whole::Looks, ..cell });
+pub fn crashes(fresh: u8) -> Vec<Cell> {
+    let cell = |cell| Cell { fresh, whole: Whole::Turns, ..cell };
+    let both = || [Cell::upgrade(2), Cell::rollback(2)].map(cell);
     crash_faults().flat_map(|fault| both().map(|cell| crashed(cell, fault))).collect()
 }
 
@@ -269,7 +275,7 @@ mod tests {
 
     #[test]
     fn every_cell_is_named_as_it_is_written() {
-        for cell in cells().into_iter().chain(crashes()).chain(wider()).chain(pairs()) {
+        for cell in cells().into_iter().chain(crashes(0)).chain(crashes(1)).chain(wider()).chain(pairs()) {
             assert_eq!(named(&cell.to_string()).unwrap().to_string(), cell.to_string());
         }
         assert!(named("upgrade workers=9").unwrap_err().contains("workers=9"));
