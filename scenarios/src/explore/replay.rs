@@ -25,7 +25,9 @@ pub fn replay(world: &Live, regression: &Regression) -> Result<Replayed, LiveErr
         Some(why) => Verdict::Violated(why),
         None => unforced(regression, &trace).map_or(Verdict::Held, Verdict::Unchecked),
     };
-    let missed = regression.deviations.iter().map(ToString::to_string).collect();
+    let steps = regression.deviations.iter().map(ToString::to_string);
+    let hurried = regression.script.commands.iter().filter(|(pause, _)| pause.hurries());
+    let missed = steps.chain(hurried.map(|(pause, command)| format!("{command} {pause}"))).collect();
     Ok(Replayed { verdict, trace, missed })
 }
 

@@ -55,8 +55,8 @@ impl fmt::Display for Shrunk {
 
 fn told(script: &Script, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "{} workers, the new binary is {}", script.workers, script.new_binary())?;
-    for (pause_ms, command) in &script.commands {
-        writeln!(f, "after {pause_ms} ms   {command}")?;
+    for (pause, command) in &script.commands {
+        writeln!(f, "{pause}   {command}")?;
     }
     for fault in &script.faults {
         writeln!(f, "fault   {fault}")?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::binaries::BINARIES;
 use crate::model::fault::{Planned, When};
 use crate::model::operator::Command;
-use crate::model::script::Script;
+use crate::model::script::{Pause, Script};
 use crate::scenario::{Expect, Load, Mishap, Release, Scenario, WorldKind, Wrong, elsewhere, is_forcible};
 
 /// Steps of the model that pass from one event to the next, about: a calm upgrade with two workers takes 250
@@ -72,7 +72,11 @@ impl Storm {
         let commands = script
             .commands
             .iter()
-            .map(|(pause_ms, command)| Typed { pause_ms: pause_ms / PAUSE_SHORTENED, words: words(command) })
+            .map(|(pause, command)| {
+                // Everybody rests before a command: when it would be a step's turn, only the kernel knows.
+                let pause_ms = if let Pause::Rest(pause_ms) = pause { pause_ms / PAUSE_SHORTENED } else { 0 };
+                Typed { pause_ms, words: words(command) }
+            })
             .collect();
         let strikes = script
             .faults

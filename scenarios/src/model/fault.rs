@@ -186,16 +186,32 @@ pub enum When {
     Before(Name, u32),
 }
 
+impl When {
+    /// True if its time has come after so many steps, before this one for the nth time.
+    pub(super) fn is_due(self, steps: u32, natural: Name, nth: u32) -> bool {
+        match self {
+            Self::Step(step) => step <= steps,
+            Self::Before(name, number) => (name, number) == (natural, nth),
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(step) => write!(f, "at step {step}"),
+            Self::Before(name, nth) => write!(f, "before {name} #{nth}"),
+        }
+    }
+}
+
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.fault.name())?;
         if self.which > 0 {
             write!(f, " (number {} of them)", self.which + 1)?;
         }
-        match self.when {
-            When::Step(step) => write!(f, " at step {step}"),
-            When::Before(name, nth) => write!(f, " before {name} #{nth}"),
-        }
+        write!(f, " {}", self.when)
     }
 }
 

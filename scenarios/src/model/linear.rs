@@ -7,7 +7,7 @@ use super::binaries::BINARIES;
 use super::choice::{Act, Actor, Calm, Deviation, Name, Recorder};
 use super::fault::{Fault, Planned, When};
 use super::operator::{Command, options};
-use super::script::{Played, Script, Stages};
+use super::script::{Pause, Played, Script, Stages};
 use super::shrink::Shrunk;
 
 /// A story, and what is typed when it was cut short.
@@ -38,7 +38,7 @@ impl Story {
             endings.clone().map(move |ending| {
                 // Twice: the first may be cut short too.
                 let all = begin.iter().cloned().chain([ending.clone(), ending]);
-                let commands = all.map(|command| (0, command)).collect();
+                let commands = all.map(|command| (Pause::REST, command)).collect();
                 Self { script: Script { workers: 2, binary, commands, faults: Vec::new() } }
             })
         };

@@ -12,6 +12,7 @@
 //! 5. At the end one generation is left, and everybody who still serves has a master.
 //! 6. What the operator chose is kept, and nothing is undone for no reason: see [`super::rules`].
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use fake_nginx::fault::Fault::NeverDrains;
@@ -21,7 +22,7 @@ use orchestrator::machine::Options;
 use super::binaries::BINARIES;
 use super::choice::{About, Calm, Chooser, Name, Recorder, number};
 use super::client::Clients;
-use super::fault::{Fault, Planned, plan};
+use super::fault::{Fault, Planned, When, plan};
 use super::judge;
 use super::kernel::{Conf, Image, Setting};
 use super::operator::{Command, Ended, carry_out, options};
@@ -67,10 +68,39 @@ pub struct Script {
     pub workers: u16,
     /// Which of [`BINARIES`] comes.
     pub binary: usize,
-    /// What is typed, each with the pause before it in milliseconds.
-    pub commands: Vec<(u64, Command)>,
+    /// What is typed, each with the pause before it.
+    pub commands: Vec<(Pause, Command)>,
     /// What goes wrong.
     pub faults: Vec<Planned>,
+}
+
+/// How long somebody waits before a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pause {
+    /// Until all have come to rest behind the one before, and so many milliseconds longer.
+    Rest(u64),
+    /// Until this is due, or all have come to rest.
+    Until(When),
+}
+
+impl Pause {
+    /// Until all have come to rest, and no longer.
+    pub const REST: Self = Self::Rest(0);
+
+    /// True if others may still move when it ends.
+    #[must_use]
+    pub const fn hurries(&self) -> bool {
+        matches!(self, Self::Until(_))
+    }
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rest(pause_ms) => write!(f, "after {pause_ms} ms"),
+            Self::Until(when) => when.fmt(f),
+        }
+    }
 }
 
 /// Deliberate mistakes.
@@ -125,13 +155,14 @@ impl Stages {
     }
 
     /// Plays a script, and keeps what happened if `wants_trace`.
-    pub fn play_script(&self, script: Script, chooser: &mut dyn Chooser, wants_trace: bool) -> Played {
+    pub fn play_script(&self, mut script: Script, chooser: &mut dyn Chooser, wants_trace: bool) -> Played {
         let (setting, state) = self.stage(&script);
         let mut world = World::from_state(state.clone(), Arc::clone(setting), chooser, wants_trace);
         world.plan_faults(script.faults.clone());
         let mut play = Play::new(world, self.mistakes);
         let finished = play.act(&script);
-        let Play { world, claims, wrong, .. } = play;
+        let Play { world, claims, pauses, wrong, .. } = play;
+        script.commands.iter_mut().zip(pauses).for_each(|(command, pause)| command.0 = pause);
         let broken = || finished.err().map(|broken| Rule::EverythingComesToRest.broken(broken.to_string()));
         let (rule, wrong) = wrong.or_else(broken).map(|wrong| (wrong.rule, wrong.why)).unzip();
         let counts = world.counts.clone();
@@ -211,7 +242,7 @@ impl Script {
                     3 => Command::Commit,
                     _ => Command::Recover,
                 };
-                (pause_ms, command)
+                (Pause::Rest(pause_ms), command)
             })
             .collect();
         let faults = plan(chooser, &KINDS, faults_max, FAULTS_WITHIN);
@@ -223,22 +254,29 @@ struct Play<'c> {
     world: World<'c>,
     mistakes: Mistakes,
     claims: Vec<Option<Claim>>,
+    /// How long everybody really waited who typed something.
+    pauses: Vec<Pause>,
     typed: Typed,
     wrong: Option<Wrong>,
 }
 
 impl<'c> Play<'c> {
     fn new(world: World<'c>, mistakes: Mistakes) -> Self {
-        Self { world, mistakes, claims: Vec::new(), typed: Typed::default(), wrong: None }
+        let (claims, pauses) = (Vec::new(), Vec::new());
+        Self { world, mistakes, claims, pauses, typed: Typed::default(), wrong: None }
     }
 }
 
 impl Play<'_> {
     fn act(&mut self, script: &Script) -> Result<(), Broken> {
-        for (pause_ms, command) in &script.commands {
-            let until_ms = self.world.now_ms() + pause_ms;
-            self.world.until_turn(Wish::Time(until_ms))?;
-            self.command(command, script)?;
+        let hurries = |(pause, _): &(Pause, Command)| pause.hurries();
+        if script.commands.iter().any(hurries) {
+            self.world.count_naturals();
+        }
+        for (nth, (pause, command)) in script.commands.iter().enumerate() {
+            self.pause(*pause)?;
+            let rests = !script.commands.get(nth + 1).is_some_and(hurries);
+            self.command(command, script, rests)?;
             if self.is_wrong() {
                 return Ok(());
             }
@@ -247,14 +285,28 @@ impl Play<'_> {
         self.world.set_deadline(self.world.now_ms() + END_MS_MAX);
         for _ in 0..RECOVERIES {
             let Some(command) = judge::unfinished(&self.world) else { break };
-            self.command(&command, script)?;
+            self.command(&command, script, true)?;
         }
         self.rest(script)?;
         self.is_found(script.judge_end(&self.world));
         Ok(())
     }
 
-    fn command(&mut self, command: &Command, script: &Script) -> Result<(), Broken> {
+    fn pause(&mut self, pause: Pause) -> Result<(), Broken> {
+        let pause = match pause {
+            Pause::Rest(pause_ms) => {
+                let until_ms = self.world.now_ms() + pause_ms;
+                self.world.until_turn(Wish::Time(until_ms))?;
+                pause
+            }
+            Pause::Until(when) => self.world.until_due(when)?.map_or(Pause::REST, Pause::Until),
+        };
+        self.pauses.push(pause);
+        Ok(())
+    }
+
+    /// Types it. Its words are judged when all have come to rest: for good if everybody `rests` behind it.
+    fn command(&mut self, command: &Command, script: &Script, rests: bool) -> Result<(), Broken> {
         self.world.note(What::Moment { name: format!("typed: {command}") });
         self.typed.has_committed |= matches!(command, Command::Commit);
         self.typed.has_turned_back |= matches!(command, Command::Rollback(_));
@@ -268,10 +320,14 @@ impl Play<'_> {
         self.claims.push(Some(said.claim));
         self.world.note(What::Moment { name: format!("claimed: {} ({})", said.claim, said.words) });
         let promise = plan.as_ref().map(|plan| Promise::of_plan(&self.world, plan));
-        let wrong = script.judge_claim(&mut self.world, command, &said, promise.as_ref())?;
-        self.is_found(wrong);
-        let broken = plan.and_then(|plan| rules::broken(&self.world, script, self.typed, &plan, said.claim));
-        self.is_found(broken);
+        let typed = self.typed;
+        let judge = |world: &mut World<'_>| {
+            let wrong = script.judge_claim(world, command, &said, promise.as_ref())?;
+            let broken = || rules::broken(world, script, typed, plan.as_deref()?, said.claim);
+            Ok(wrong.or_else(broken))
+        };
+        let wrong = if rests { judge(&mut self.world) } else { self.world.aside(judge) };
+        self.is_found(wrong?);
         Ok(())
     }
 
@@ -299,5 +355,30 @@ impl Play<'_> {
     /// The first thing that is wrong is the one that is told.
     fn is_found(&mut self, wrong: Option<Wrong>) {
         self.wrong = self.wrong.take().or(wrong);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// oldbin is killed right behind WINCH. Red when somebody waits for a moment that never comes, or comes to rest although
+    /// it has come.
+    #[test]
+    fn a_command_is_typed_before_its_moment_or_when_all_have_come_to_rest() {
+        let before = |moment: &str, nth| When::Before(moment.parse().unwrap(), nth);
+        let really = |until: Pause| {
+            let upgrade = (Pause::REST, Command::Upgrade(options(0, false)));
+            let commands = vec![upgrade, (until, Command::Rollback(options(0, false)))];
+            let when = before("subject.look-at-the-clock", 5);
+            let faults = vec![Planned { when, fault: Fault::Crash, which: 0 }];
+            let script = Script { workers: 1, binary: 0, commands, faults };
+            let played = Stages::new(Mistakes::default()).play_script(script, &mut Calm, false);
+            assert_eq!((played.wrong, played.claims), (None, vec![None, Some(Claim::RolledBack)]));
+            played.script.commands[1].0
+        };
+        let is_heard = Pause::Until(before("old-master.wake", 2));
+        assert_eq!(really(is_heard), is_heard);
+        assert_eq!(really(Pause::Until(before("old-master.wake", 99))), Pause::REST);
     }
 }

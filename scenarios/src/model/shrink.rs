@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::choice::{Deviation, Recorder, Replay};
 use super::fault::{Planned, When};
-use super::script::{Played, Script, Stages};
+use super::script::{Pause, Played, Script, Stages};
 
 /// How many runs are spent.
 const RUNS_MAX: u32 = 20_000;
@@ -35,8 +35,8 @@ impl fmt::Display for Shrunk {
     /// One fact per line, each as short as can be.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} workers, the new binary is {}", self.script.workers, self.script.new_binary())?;
-        for (pause_ms, command) in &self.script.commands {
-            writeln!(f, "after {pause_ms} ms   {command}")?;
+        for (pause, command) in &self.script.commands {
+            writeln!(f, "{pause}   {command}")?;
         }
         for fault in &self.script.faults {
             writeln!(f, "fault   {fault}")?;
@@ -166,7 +166,7 @@ impl Shrinking<'_> {
             });
         }
         for at in 0..self.best.script.commands.len() {
-            self.without(|script| script.commands[at].0 = 0);
+            self.without(|script| script.commands[at].0 = Pause::REST);
         }
         for at in 0..self.best.script.faults.len() {
             self.without(|script| script.faults[at].which = 0);

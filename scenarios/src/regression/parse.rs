@@ -6,11 +6,12 @@ use crate::model::binaries::BINARIES;
 use crate::model::choice::{self, Act, Deviation};
 use crate::model::fault::{Fault, Planned, When};
 use crate::model::operator::{self, Command};
-use crate::model::script::{Script, WORKERS};
+use crate::model::script::{Pause, Script, WORKERS};
 use crate::scenario::{self, words};
 
 const BLOCK: [&str; 8] = ["why", "source", "workers", "new", "type", "fault", "step", "wrong"];
 const TYPE: &str = r#"type "upgrade" "--soak" "0ms" "--hold" after="50ms""#;
+const TYPE_BEFORE: &str = r#"type "rollback" before="old-master.wake" nth=3"#;
 const FAULT: &str = r#"fault "kill-new-master" before="subject.save" nth=7"#;
 const STEP: &str = r#"step "old-master.wake" instead-of="subject.look-at-binary" nth=11"#;
 
@@ -107,12 +108,12 @@ fn is_same(one: &str, two: &str) -> bool {
     sorted(one) == sorted(two)
 }
 
-fn typed(node: &mut Node<'_>) -> Option<(u64, Command)> {
+fn typed(node: &mut Node<'_>) -> Option<(Pause, Command)> {
     let words: Vec<_> = node.rest::<Words>().into_iter().map(|(words, _)| words.0).collect();
-    let after = node.optional::<Millis>("after").map_or(0, |millis| millis.0);
+    let pause = pause(node);
     node.finish();
     match operator::parse(&words) {
-        Ok(command) => Some((after, command)),
+        Ok(command) => Some((pause?, command)),
         Err(why) => {
             let help = Some(format!("for example: {TYPE}"));
             node.mistakes().add(node.name_span(), why, "this command", help);
@@ -121,10 +122,30 @@ fn typed(node: &mut Node<'_>) -> Option<(u64, Command)> {
     }
 }
 
+/// After a pause behind everybody's rest, or before a moment.
+fn pause(node: &mut Node<'_>) -> Option<Pause> {
+    if !node.has("before") && !node.has("nth") {
+        return Some(Pause::Rest(node.optional::<Millis>("after").map_or(0, |millis| millis.0)));
+    }
+    if node.has("after") {
+        node.ignore("after");
+        let message = "a command is typed after a pause or before a moment, not both".to_owned();
+        let help = format!("for example: {TYPE} or {TYPE_BEFORE}");
+        node.mistakes().add(node.property_span("after"), message, "one too many", Some(help));
+    }
+    before(node, TYPE_BEFORE).map(Pause::Until)
+}
+
+/// Right before a step.
+fn before(node: &mut Node<'_>, example: &str) -> Option<When> {
+    let name = moment(node, "before", example);
+    let nth = node.required::<Number<u32>>("nth", example);
+    Some(When::Before(name?, nth?.0))
+}
+
 fn fault(node: &mut Node<'_>) -> Option<Planned> {
     let name = node.argument::<Name>("the name of a fault", FAULT);
-    let when = moment(node, "before", FAULT);
-    let nth = node.required::<Number<u32>>("nth", FAULT);
+    let when = before(node, FAULT);
     let which = node.optional::<Number<u8>>("which").map_or(1, |number| number.0);
     node.finish();
     let name = name?.0;
@@ -138,7 +159,7 @@ fn fault(node: &mut Node<'_>) -> Option<Planned> {
         let message = "processes are counted from 1".to_owned();
         node.mistakes().add(node.property_span("which"), message, "here", None);
     }
-    Some(Planned { when: When::Before(when?, nth?.0), fault, which: which.saturating_sub(1) })
+    Some(Planned { when: when?, fault, which: which.saturating_sub(1) })
 }
 
 fn step(node: &mut Node<'_>) -> Option<Deviation> {

@@ -8,7 +8,7 @@ use crate::model::binaries::BINARIES;
 use crate::model::choice::{Act, Actor, Name, Who};
 use crate::model::fault::{Fault, Planned, When};
 use crate::model::operator::{Command, options};
-use crate::model::script::WORKERS;
+use crate::model::script::{Pause, WORKERS};
 
 fn names() -> impl Strategy<Value = Name> {
     let actors = prop_oneof![
@@ -22,7 +22,12 @@ fn names() -> impl Strategy<Value = Name> {
         .prop_map(|(actor, act)| Name { actor, act })
 }
 
-fn commands() -> impl Strategy<Value = (u64, Command)> {
+fn pauses() -> impl Strategy<Value = Pause> {
+    let moment = (names(), 1..50_u32).prop_map(|(name, nth)| Pause::Until(When::Before(name, nth)));
+    prop_oneof![(0..2_000_u64).prop_map(Pause::Rest), moment]
+}
+
+fn commands() -> impl Strategy<Value = (Pause, Command)> {
     let limit = || proptest::option::of(0..20_000_u64);
     let limited = |soak, held, drain_within_ms| Options { drain_within_ms, ..options(soak, held) };
     let command = prop_oneof![
@@ -32,7 +37,7 @@ fn commands() -> impl Strategy<Value = (u64, Command)> {
         Just(Command::Commit),
         Just(Command::Recover),
     ];
-    (0..2_000_u64, command)
+    (pauses(), command)
 }
 
 fn faults() -> impl Strategy<Value = Planned> {
@@ -100,6 +105,9 @@ fn mistakes_are_told_at_their_place() {
     workers 7
     new { fault "exits-at-start" status=9; }
     type "upgrade" "--sok" "0ms"
+    type "recover" before="subject.sav" nth=1
+    type "recover" after="1s" before="old-master.wake" nth=1
+    type "recover" nth=1
     fault "kill-new-mastr" before="subject.save" nth=1
     fault "crash" before="subject.sav" nth=1
     step "old-mstr.wake" instead-of="subject.save" nth=1
@@ -110,16 +118,24 @@ fn mistakes_are_told_at_their_place() {
     3:13 scripts are not played with 7 workers | valid here: 1, 2, 3
     4:5 scripts are not played with a new binary that is `exits-at-start status=9` | valid here: `exits-at-start status=1`, `loads-then-fails seconds=1 status=1`, `loads-then-serves seconds=1`, `loads-then-serves seconds=100`, `hangs-at-start`, `fails-test status=1`, `dies-after seconds=1 status=1`, `loses-signal signal=WINCH`, `loses-signal signal=QUIT`, `workers-exit-at-start seconds=0.1 status=2`, `workers-exit-after requests=3 status=1`, `never-drains`, `answers code=503`
     5:5 unexpected argument '--sok' found | for example: type "upgrade" "--soak" "0ms" "--hold" after="50ms"
-    6:11 there is no fault "kill-new-mastr" | did you mean `kill-new-master`? valid here: …
-    7:19 there is no moment "subject.sav" | did you mean `save` behind the dot?
-    8:10 there is no moment "old-mstr.wake" | a moment is who does what: `old-master.fork`, `new-worker-1.accept`, `subject.send-quit`, `client-1.ask-again`, `time.passes`
+    6:20 there is no moment "subject.sav" | did you mean `save` behind the dot?
+    7:20 a command is typed after a pause or before a moment, not both | for example: type "upgrade" "--soak" "0ms" "--hold" after="50ms" or type "rollback" before="old-master.wake" nth=3
+    8:5 `type` needs the property `before` | for example: type "rollback" before="old-master.wake" nth=3
+    9:11 there is no fault "kill-new-mastr" | did you mean `kill-new-master`? valid here: …
+    10:19 there is no moment "subject.sav" | did you mean `save` behind the dot?
+    11:10 there is no moment "old-mstr.wake" | a moment is who does what: `old-master.fork`, `new-worker-1.accept`, `subject.send-quit`, `client-1.ask-again`, `time.passes`
     "#);
 }
 
 #[test]
 fn the_same_failure_gets_the_same_name() {
     let shrunk = Shrunk {
-        script: Script { workers: 1, binary: 0, commands: vec![(0, Command::Recover)], faults: Vec::new() },
+        script: Script {
+            workers: 1,
+            binary: 0,
+            commands: vec![(Pause::REST, Command::Recover)],
+            faults: Vec::new(),
+        },
         deviations: Vec::new(),
         why: "4 of 2 workers accept".into(),
         runs: 3,

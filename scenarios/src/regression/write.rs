@@ -5,6 +5,7 @@ use std::fmt;
 use super::Regression;
 use crate::model::binaries::BINARIES;
 use crate::model::fault::When;
+use crate::model::script::Pause;
 use crate::scenario::SCHEMA;
 
 impl fmt::Display for Regression {
@@ -20,30 +21,35 @@ impl fmt::Display for Regression {
             let (name, properties) = text.split_once(' ').unwrap_or((&text, ""));
             writeln!(f, "    new {{ fault {name:?} {properties}; }}")?;
         }
-        for (pause_ms, command) in &self.script.commands {
+        for (pause, command) in &self.script.commands {
             f.write_str("    type")?;
             for word in command.words() {
                 write!(f, " {word:?}")?;
             }
-            if *pause_ms > 0 {
-                write!(f, " after=\"{pause_ms}ms\"")?;
+            match *pause {
+                Pause::Rest(0) => writeln!(f)?,
+                Pause::Rest(pause_ms) => writeln!(f, " after=\"{pause_ms}ms\"")?,
+                Pause::Until(when) => writeln!(f, " {}", properties(when))?,
             }
-            writeln!(f)?;
         }
         for planned in &self.script.faults {
             write!(f, "    fault {:?}", planned.fault.name())?;
             if planned.which > 0 {
                 write!(f, " which={}", planned.which + 1)?;
             }
-            match planned.when {
-                When::Before(name, nth) => writeln!(f, " before=\"{name}\" nth={nth}")?,
-                When::Step(step) => writeln!(f, " at-step={step}")?,
-            }
+            writeln!(f, " {}", properties(planned.when))?;
         }
         for step in &self.deviations {
             writeln!(f, "    step \"{}\" instead-of=\"{}\" nth={}", step.take, step.instead_of, step.nth)?;
         }
         writeln!(f, "\n    wrong {:?}", self.wrong)?;
         f.write_str("}\n")
+    }
+}
+
+fn properties(when: When) -> String {
+    match when {
+        When::Before(name, nth) => format!("before=\"{name}\" nth={nth}"),
+        When::Step(step) => format!("at-step={step}"),
     }
 }

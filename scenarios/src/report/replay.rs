@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::failure::{coloured, page};
+use crate::model::script::Pause;
 use crate::regression::{Regression, Replayed, Verdict};
 use crate::scenario::WorldKind;
 
@@ -59,9 +60,10 @@ pub fn replay(regression: &Regression, replayed: &Replayed, in_colour: bool) -> 
         lines.push(String::new());
     }
     lines.push(format!("story    {}", regression.why));
-    let typed = regression.script.commands.iter().map(|(pause_ms, command)| match pause_ms {
-        0 => format!("types    {command}"),
-        pause_ms => format!("types    {command}   {pause_ms} ms later"),
+    let typed = regression.script.commands.iter().map(|(pause, command)| match pause {
+        Pause::Rest(0) => format!("types    {command}"),
+        Pause::Rest(pause_ms) => format!("types    {command}   {pause_ms} ms later"),
+        Pause::Until(when) => format!("types    {command}   {when}"),
     });
     lines.extend(typed);
     lines.extend(regression.faults().map(|fault| format!("fault    {fault}")));

@@ -54,14 +54,15 @@ mod tests {
 
     use super::super::{Act, Actor, Label, Name, Who};
     use super::*;
-    use crate::model::script::{FAULTS, FAULTS_MAX, Script};
+    use crate::model::script::{FAULTS, FAULTS_MAX, Pause, Script};
 
     /// The script of a seed, and what it then picks among steps that are always the same, by a hash of both.
     fn drawn(strategy: Strategy, seed: u64, faults: usize) -> u64 {
         let mut chooser = strategy.chooser(seed);
         let script = Script::draw(&mut *chooser, faults);
         let mut text = format!("{} {}", script.workers, script.binary);
-        for (pause_ms, command) in &script.commands {
+        for (pause, command) in &script.commands {
+            let Pause::Rest(pause_ms) = pause else { panic!("nobody hurries in a random script") };
             text += &format!(" {pause_ms} {command}");
         }
         for fault in &script.faults {

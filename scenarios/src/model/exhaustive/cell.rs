@@ -6,7 +6,7 @@ use crate::catalogue;
 use crate::model::binaries::BINARIES;
 use crate::model::fault::{Blow, Fault, Whom};
 use crate::model::operator::{Command, options};
-use crate::model::script::Script;
+use crate::model::script::{Pause, Script};
 use crate::runbook::Runbook;
 
 /// A bound, within which everything is visited.
@@ -95,7 +95,9 @@ impl Cell {
     /// What must hold in a script like this.
     pub(super) fn script(&self) -> Script {
         let commands = match &self.procedure {
-            Procedure::Oldbin(commands) => commands.iter().map(|command| (0, command.clone())).collect(),
+            Procedure::Oldbin(commands) => {
+                commands.iter().map(|command| (Pause::REST, command.clone())).collect()
+            }
             Procedure::Runbook(_) => Vec::new(),
         };
         Script { workers: self.workers, binary: self.binary, commands, faults: Vec::new() }

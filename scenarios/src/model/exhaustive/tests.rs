@@ -176,22 +176,40 @@ fn what_is_wrong_becomes_a_file_that_replays() {
         ("upgrade fault=second-usr2", "fake.accepts-a-second-usr2"),
         ("upgrade crashes=1", "orchestrator.retires-before-reviving"),
     ] {
-        let mistakes = mistakes(mutant);
-        let report = run(cell, mistakes, Limits { first_only: true, ..Limits::EVERYTHING });
-        let story = as_story(&named(cell).unwrap(), mistakes, &report.found[0]).unwrap();
-        let file = Regression::found_by("a test", &story).to_string();
-        let read = regression::parse("found.kdl", &file).unwrap();
-
-        let Verdict::Violated(why) = regression::replay(&read, mistakes).verdict else {
-            panic!("{cell} {mutant}: it holds\n{file}");
-        };
-        assert_eq!(search::kind(&why), search::kind(&report.found[0].why), "{cell} {mutant}");
-        assert_eq!(
-            regression::replay(&read, Mistakes::default()).verdict,
-            Verdict::Held,
-            "{cell} {mutant}\n{file}"
-        );
+        let report = run(cell, mistakes(mutant), Limits { first_only: true, ..Limits::EVERYTHING });
+        replays(cell, mutant, &report.found[0]);
     }
+}
+
+/// Red when everybody comes to rest before a command of the file though on the way they do not, or when what a second
+/// operator types between two commands is left out.
+#[test]
+fn a_command_that_is_typed_while_others_move_becomes_part_of_the_file() {
+    for (cell, mutant) in [
+        ("upgrade crashes=1 looks=whole", "orchestrator.forgets-the-winch"),
+        ("rollback fault=second-operator looks=whole", "orchestrator.retires-before-reviving"),
+    ] {
+        let report = run(cell, mistakes(mutant), Limits { states_max: 20_000, ..Limits::EVERYTHING });
+        let files: Vec<_> = report.found.iter().map(|found| replays(cell, mutant, found)).collect();
+        let hurries = |file: &Regression| file.script.commands.iter().any(|(pause, _)| pause.hurries());
+        assert!(files.iter().any(hurries), "{cell} {mutant}: {files:?}");
+    }
+}
+
+/// The file of what a search has found.
+fn replays(cell: &str, mutant: &str, found: &Found) -> Regression {
+    let mistakes = mistakes(mutant);
+    let story = as_story(&named(cell).unwrap(), mistakes, found).unwrap();
+    let file = Regression::found_by("a test", &story).to_string();
+    let read = regression::parse("found.kdl", &file).unwrap();
+
+    let Verdict::Violated(why) = regression::replay(&read, mistakes).verdict else {
+        panic!("{cell} {mutant}: it holds\n{file}");
+    };
+    assert_eq!(search::kind(&why), search::kind(&found.why), "{cell} {mutant}");
+    let sound = regression::replay(&read, Mistakes::default()).verdict;
+    assert_eq!(sound, Verdict::Held, "{cell} {mutant}\n{file}");
+    read
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! A way to something wrong, as a script with the order of its steps: what `oldbin-lab replay` plays.
 //!
 //! The names of the way's edges are followed in an ordinary play of the script. What goes wrong on the way strikes
-//! before the same step there. The play is then made small, as a random script is.
+//! before the same step there, and what is typed is typed before the same step. The play is then made small, as a
+//! random script is.
 //!
 //! # What has no such story
-//! A pause although somebody could go on; a runbook; and what depends on somebody who types before others have come
-//! to rest behind an earlier command: in a script they have.
+//! A pause although somebody could go on; a runbook; and a crash of a command that was typed because something was
+//! unfinished.
+
+use std::collections::VecDeque;
 
 use super::cell::{Cell, Procedure};
 use super::node::Label;
@@ -14,7 +17,7 @@ use crate::model::Shrunk;
 use crate::model::choice::{Act, Actor, Chooser, Label as Asked, Name, Recorder};
 use crate::model::fault::{Fault, Planned, When};
 use crate::model::operator::Command;
-use crate::model::script::{Mistakes, Played, Script, Stages};
+use crate::model::script::{Mistakes, Pause, Played, Script, Stages};
 
 /// The story of something that the search has found, made small; `None`: there is none, or it shows something else.
 #[must_use]
@@ -23,41 +26,61 @@ pub fn as_story(cell: &Cell, mistakes: Mistakes, found: &Found) -> Option<Shrunk
         return None;
     }
     let stages = Stages::new(mistakes);
-    let mut script = Script { commands: typed(cell, &found.path), ..cell.script() };
-    let faults: Vec<(Fault, u8)> = found.path.iter().filter_map(struck).collect();
-    for nth in 0..=faults.len() {
+    let (commands, acts) = typed(cell, &found.path);
+    let mut script = Script { commands, ..cell.script() };
+    for nth in 0..=acts.len() {
         let mut recorder = Recorder::new(Follow::new(&found.path));
         let played = stages.play_script(script.clone(), &mut recorder, false);
-        let Some(&(fault, which)) = faults.get(nth) else {
+        let Some(&act) = acts.get(nth) else {
             let fails = |played: &Played| played.wrong.as_deref().map(kind) == Some(kind(&found.why));
             return stages.shrink(&played, recorder.deviations(), &fails);
         };
-        // Where the next one strikes is known once the others have struck.
-        let step = *recorder.inner().strikes.get(nth)?;
-        script.faults.push(Planned { when: When::Step(step), fault, which });
+        // Where the next one comes is known once the others have come.
+        let when = When::Step(*recorder.inner().acts.get(nth)?);
+        match act {
+            Human::Strikes(fault, which) => script.faults.push(Planned { when, fault, which }),
+            Human::Types(nth) => script.commands[nth].0 = Pause::Until(when),
+            Human::TypesAgain => {}
+        }
     }
     None
 }
 
-/// What is typed on the way: what the cell says until somebody is killed, and then what was typed instead.
-fn typed(cell: &Cell, path: &[Label]) -> Vec<(u64, Command)> {
-    let own = cell.script().commands;
-    let is_typed = |label: &&Label| matches!(label, Label::Step(Name { act: Act::Type, .. }));
-    let Some(killed) = path.iter().position(|label| *label == Label::Crash) else { return own };
-    let before = path[..killed].iter().filter(is_typed).count();
-    let others = path.iter().filter_map(|label| match label {
-        Label::Types(command) => Some((0, command.clone())),
-        Label::Step(_) | Label::Fault(..) | Label::Crash | Label::Stall | Label::Between(_) => None,
-    });
-    own.into_iter().take(before).chain(others).collect()
+/// What people do on a way.
+#[derive(Clone, Copy)]
+enum Human {
+    /// Something goes wrong, at the which-th that it could strike.
+    Strikes(Fault, u8),
+    /// Somebody types the nth command.
+    Types(usize),
+    /// Somebody types what is unfinished, as in every script.
+    TypesAgain,
 }
 
-fn struck(label: &Label) -> Option<(Fault, u8)> {
-    match label {
-        Label::Fault(fault, which) => Some((*fault, *which)),
-        Label::Crash => Some((Fault::Crash, 0)),
-        Label::Step(_) | Label::Stall | Label::Types(_) | Label::Between(_) => None,
+/// What is typed on the way, and what people do on it: what the cell says is typed until somebody is killed, then what was
+/// typed instead, and what others type between two commands.
+fn typed(cell: &Cell, path: &[Label]) -> (Vec<(Pause, Command)>, Vec<Human>) {
+    let mut own = VecDeque::from(cell.script().commands);
+    let (mut typed, mut acts, mut other) = (Vec::new(), Vec::new(), None);
+    for label in path {
+        match label {
+            Label::Step(Name { act: Act::Type, .. }) => {
+                let next = other.take().or_else(|| own.pop_front());
+                acts.push(next.as_ref().map_or(Human::TypesAgain, |_| Human::Types(typed.len())));
+                typed.extend(next);
+            }
+            Label::Types(command) | Label::Between(command) => {
+                other = Some((Pause::REST, command.clone()));
+            }
+            Label::Fault(fault, which) => acts.push(Human::Strikes(*fault, *which)),
+            Label::Crash => {
+                own.clear();
+                acts.push(Human::Strikes(Fault::Crash, 0));
+            }
+            Label::Step(_) | Label::Stall => {}
+        }
     }
+    (typed.into_iter().chain(own).collect(), acts)
 }
 
 /// Takes the steps of a way, by their names, and the natural one where the next of them is not possible.
@@ -66,16 +89,15 @@ struct Follow<'p> {
     next: Option<Name>,
     /// How many steps were taken.
     steps: u32,
-    /// Before which of them something went wrong.
-    strikes: Vec<u32>,
+    /// Before which of them people did something.
+    acts: Vec<u32>,
     /// oldbin was killed, and does not know it yet.
     is_dying: bool,
 }
 
 impl<'p> Follow<'p> {
     fn new(path: &'p [Label]) -> Self {
-        let mut follow =
-            Self { path: path.iter(), next: None, steps: 0, strikes: Vec::new(), is_dying: false };
+        let mut follow = Self { path: path.iter(), next: None, steps: 0, acts: Vec::new(), is_dying: false };
         follow.turn();
         follow
     }
@@ -86,11 +108,12 @@ impl<'p> Follow<'p> {
         for label in self.path.by_ref() {
             match label {
                 Label::Step(name) => {
+                    self.acts.extend((name.act == Act::Type).then_some(self.steps));
                     self.next = Some(*name);
                     return;
                 }
                 Label::Fault(..) | Label::Crash => {
-                    self.strikes.push(self.steps);
+                    self.acts.push(self.steps);
                     self.is_dying |= *label == Label::Crash;
                 }
                 Label::Stall | Label::Types(_) | Label::Between(_) => {}

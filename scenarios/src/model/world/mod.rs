@@ -92,6 +92,8 @@ pub struct World<'c> {
     mishaps: Mishaps,
     /// How often each step was the natural one.
     naturals: BTreeMap<Name, u32>,
+    /// That is counted although no fault is planned.
+    counts_naturals: bool,
     /// All of them in order, if somebody wants to know.
     moments: Option<Vec<(Name, u32)>>,
     excuses: Excuses,
@@ -196,6 +198,7 @@ impl<'c> World<'c> {
             struck_before: SmallVec::new(),
             mishaps: Mishaps::default(),
             naturals: BTreeMap::new(),
+            counts_naturals: false,
             moments: None,
             excuses: Excuses::default(),
             struck: SmallVec::new(),

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::{Broken, STEPS_MAX, State, World};
 use crate::model::choice::{About, Act, Actor, Label, Name, Who};
 use crate::model::client::Move;
+use crate::model::fault::When;
 use crate::model::kernel::Proc;
 
 /// What the subject wants while the world moves.
@@ -67,7 +68,8 @@ impl World<'_> {
         #[cfg(test)]
         self.is_watched(wish)?;
         let mut found = self.ways(wish);
-        if (!self.planned.is_empty() || self.moments.is_some()) && self.strike(found.names[0]) {
+        let counts = !self.planned.is_empty() || self.moments.is_some() || self.counts_naturals;
+        if counts && self.strike(found.names[0]) {
             found = self.ways(wish);
         }
         let Ways { mut ways, names } = found;
@@ -203,6 +205,24 @@ impl World<'_> {
     pub fn until_turn(&mut self, wish: Wish) -> Result<(), Broken> {
         while self.tick(wish)? == Tick::World {}
         Ok(())
+    }
+
+    /// Lets the world move until this is due: before which step it stands then. `None`: all have come to rest before.
+    ///
+    /// # Errors
+    /// As [`Self::tick`].
+    pub(in crate::model) fn until_due(&mut self, when: When) -> Result<Option<When>, Broken> {
+        let wish = Wish::Time(self.now_ms());
+        loop {
+            let natural = self.ways(wish).names[0];
+            let nth = self.naturals.get(&natural).map_or(1, |count| count + 1);
+            if natural.actor != Actor::TIME && when.is_due(self.counts.steps, natural, nth) {
+                return Ok(Some(When::Before(natural, nth)));
+            }
+            if self.tick(wish)? == Tick::Subject {
+                return Ok(None);
+            }
+        }
     }
 }
 

@@ -106,4 +106,15 @@ impl World<'_> {
         self.first_stranger = None;
         self.first_beside = None;
     }
+    /// What comes of this; afterwards everything is as it was, but that something may have been wrong.
+    pub(in crate::model) fn aside<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.snapshot();
+        let (counts, record) = (self.counts.clone(), self.record.clone());
+        let (last, last_kill, last_look) = (self.state.last, self.last_kill, self.last_look);
+        let come = act(self);
+        self.restore(&before);
+        (self.counts, self.record) = (counts, record);
+        (self.state.last, self.last_kill, self.last_look) = (last, last_kill, last_look);
+        come
+    }
 }

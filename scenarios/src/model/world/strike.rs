@@ -23,10 +23,7 @@ impl World<'_> {
         }
         let mut has_struck = false;
         for planned in std::mem::take(&mut self.planned) {
-            let is_due = match planned.when {
-                When::Step(step) => step <= self.counts.steps,
-                When::Before(name, number) => (name, number) == (natural, nth),
-            };
+            let is_due = planned.when.is_due(self.counts.steps, natural, nth);
             if is_due && self.inflict(planned.fault, planned.which) {
                 has_struck = true;
                 self.struck_before.push(Planned { when: When::Before(natural, nth), ..planned });
@@ -41,6 +38,11 @@ impl World<'_> {
     /// From now on every natural step is written down.
     pub(in crate::model) fn keep_moments(&mut self) {
         self.moments = Some(Vec::new());
+    }
+
+    /// From now on it is counted how often each step is the natural one.
+    pub(in crate::model) const fn count_naturals(&mut self) {
+        self.counts_naturals = true;
     }
 
     /// What was written down.
