@@ -262,13 +262,14 @@ fn single_faults() -> impl Iterator<Item = Fault> {
     Fault::all().filter(|&fault| fault != Fault::Crash)
 }
 
-/// Two faults of one kind each, in an upgrade with one worker: a cell for each pair.
+/// Two faults of one kind each, in an upgrade with two workers, with turns taken whole: a cell for each pair.
 #[must_use]
 pub fn pairs() -> Vec<Cell> {
     let kinds: Vec<Fault> = single_faults().collect();
     let with = |first: usize| kinds[first..].iter().map(move |&second| (first, second));
     let pairs = (0..kinds.len()).flat_map(with);
-    pairs.map(|(first, second)| Cell::upgrade(1).with_faults([kinds[first], second], 2)).collect()
+    let cell = Cell { whole: Whole::Turns, ..Cell::upgrade(2) };
+    pairs.map(|(first, second)| cell.clone().with_faults([kinds[first], second], 2)).collect()
 }
 
 #[cfg(test)]

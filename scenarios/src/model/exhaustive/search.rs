@@ -17,7 +17,7 @@ const STATES_BETWEEN_LOOKS: usize = 4_096;
 /// In which order nodes are visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The first way to something wrong is a shortest one.
+    /// The first way to something wrong is one of the fewest choices.
     Breadth,
     /// Few nodes wait at a time.
     Depth,
