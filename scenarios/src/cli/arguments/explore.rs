@@ -68,7 +68,7 @@ pub(crate) struct Explore {
     /// Meet at most so many states within a bound
     #[arg(long, value_name = "N", requires = "exhaustive")]
     pub(crate) states: Option<u64>,
-    /// Go down before aside: fewer states wait at a time, and the way to something wrong is not one of the fewest choices
+    /// Go down before aside: fewer states wait at a time, and the way to something wrong is not the shortest
     #[arg(long, requires = "exhaustive")]
     pub(crate) depth_first: bool,
     /// Write every failure into this folder: as a file that `oldbin-lab replay` plays where that can be, else with what

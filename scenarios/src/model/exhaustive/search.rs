@@ -1,6 +1,7 @@
 //! Which nodes were met, in which order the others come, and the way to one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::cell::Cell;
 use super::node::{Label, Node};
@@ -17,7 +18,7 @@ const STATES_BETWEEN_LOOKS: usize = 4_096;
 /// In which order nodes are visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The first way to something wrong is one of the fewest choices.
+    /// The fewest steps first: a way to something wrong is a shortest one.
     Breadth,
     /// Few nodes wait at a time.
     Depth,
@@ -103,11 +104,48 @@ pub fn explore(
     .go(look)
 }
 
-/// A state that was met: from where first, and how deep.
+/// A state that was met: from where first, and by how many steps.
 struct Met {
     print: u64,
     from: u32,
     depth: u32,
+    is_visited: bool,
+}
+
+/// A state that waits for its visit. Some wait twice, as a shorter way was found.
+struct Waits {
+    /// How soon.
+    rank: (Reverse<u32>, Reverse<u32>),
+    number: u32,
+    node: Box<Node>,
+}
+
+impl PartialEq for Waits {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Waits {}
+
+impl PartialOrd for Waits {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waits {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+/// Something wrong, behind which state and by which steps.
+struct Wrong {
+    from: u32,
+    last: Vec<Label>,
+    depth: u32,
+    why: String,
 }
 
 struct Search<'c> {
@@ -127,45 +165,54 @@ const END: u32 = u32::MAX;
 impl Search<'_> {
     fn go(mut self, look: &mut dyn FnMut(&Report) -> Stop) -> Report {
         let root = self.walker.root();
-        let first = self.meet(fingerprint(&root), 0, 0);
-        let mut waiting = VecDeque::from([(first, Box::new(root))]);
-        // What is wrong, and by which steps behind which state it came.
-        let mut wrong: Vec<(u32, Vec<Label>, String)> = Vec::new();
+        let number = self.meet(fingerprint(&root), 0, 0);
+        let mut waiting = BinaryHeap::from([self.waits(number, Box::new(root))]);
+        let mut wrong: Vec<Wrong> = Vec::new();
         let mut visited = 0;
-        loop {
-            let next = match self.limits.order {
-                Order::Breadth => waiting.pop_front(),
-                Order::Depth => waiting.pop_back(),
-            };
-            let Some((number, node)) = next else { break };
+        while let Some(Waits { number, node, .. }) = waiting.pop() {
+            let met = &mut self.states[number as usize];
+            if std::mem::replace(&mut met.is_visited, true) {
+                continue;
+            }
+            let depth = met.depth;
+            if self.limits.first_only && wrong.iter().any(|wrong| self.is_found(wrong.depth, depth)) {
+                break;
+            }
             visited += 1;
             self.visit(number, &node, &mut waiting, &mut wrong);
             self.report.states = self.states.len();
-            self.report.left = waiting.len();
-            self.report.waiting_max = self.report.waiting_max.max(waiting.len());
-            let is_enough = self.limits.first_only && !wrong.is_empty();
-            if is_enough || self.states.len() >= self.limits.states_max {
+            self.report.left = self.states.len() - visited;
+            self.report.waiting_max = self.report.waiting_max.max(self.report.left);
+            if self.states.len() >= self.limits.states_max {
                 break;
             }
             if visited % STATES_BETWEEN_LOOKS == 0 && look(&self.report) == Stop::Now {
                 break;
             }
         }
-        let found = wrong.into_iter().map(|(from, last, why)| self.explained(from, last, why)).collect();
-        self.report.found = found;
+        wrong.sort_by_key(|wrong| wrong.depth);
+        let found = wrong.into_iter().map(|Wrong { from, last, why, .. }| self.explained(from, last, why));
+        self.report.found = found.collect();
         if self.report.is_complete() && self.report.found.is_empty() {
             self.report.found = self.stranded().into_iter().collect();
         }
         self.report
     }
 
-    fn visit(
-        &mut self,
-        number: u32,
-        node: &Node,
-        waiting: &mut VecDeque<(u32, Box<Node>)>,
-        wrong: &mut Vec<(u32, Vec<Label>, String)>,
-    ) {
+    /// True if no way to something wrong will be shorter than that.
+    const fn is_found(&self, wrong_depth: u32, depth: u32) -> bool {
+        matches!(self.limits.order, Order::Depth) || wrong_depth <= depth
+    }
+
+    fn waits(&self, number: u32, node: Box<Node>) -> Waits {
+        let rank = match self.limits.order {
+            Order::Breadth => (Reverse(self.states[number as usize].depth), Reverse(number)),
+            Order::Depth => (Reverse(0), Reverse(u32::MAX - number)),
+        };
+        Waits { rank, number, node }
+    }
+
+    fn visit(&mut self, number: u32, node: &Node, waiting: &mut BinaryHeap<Waits>, wrong: &mut Vec<Wrong>) {
         let depth = self.states[number as usize].depth;
         let mut reached = Vec::new();
         let report = &mut self.report;
@@ -181,24 +228,36 @@ impl Search<'_> {
             reached.push((label, told.steps, to));
         });
         for (label, steps, to) in reached {
+            let depth = depth + 1 + u32::try_from(steps.len()).unwrap_or(u32::MAX);
             let is_calm = !label.is_mishap();
             let to = match to {
                 Reached::Node(next) => {
                     let print = fingerprint(&*next);
-                    self.met.get(&print).copied().unwrap_or_else(|| {
-                        let to = self.meet(print, number, depth + 1);
-                        waiting.push_back((to, next));
-                        to
-                    })
+                    match self.met.get(&print).copied() {
+                        None => {
+                            let to = self.meet(print, number, depth);
+                            waiting.push(self.waits(to, next));
+                            to
+                        }
+                        Some(to) => {
+                            if self.is_nearer(to, number, depth) {
+                                waiting.push(self.waits(to, next));
+                            }
+                            to
+                        }
+                    }
                 }
                 Reached::End => {
                     self.report.ends += 1;
                     END
                 }
                 Reached::Wrong(why) => {
-                    let kind = kind(&why);
-                    if !wrong.iter().any(|(_, _, known)| self::kind(known) == kind) {
-                        wrong.push((number, way(label, steps).collect(), why));
+                    let found = Wrong { from: number, last: way(label, steps).collect(), depth, why };
+                    let known = wrong.iter_mut().find(|known| kind(&known.why) == kind(&found.why));
+                    match known {
+                        None => wrong.push(found),
+                        Some(known) if found.depth < known.depth => *known = found,
+                        Some(_) => {}
                     }
                     continue;
                 }
@@ -212,10 +271,20 @@ impl Search<'_> {
     /// A state that nobody has met.
     fn meet(&mut self, print: u64, from: u32, depth: u32) -> u32 {
         let number = u32::try_from(self.states.len()).expect("memory ends before four billion states");
-        self.states.push(Met { print, from, depth });
+        self.states.push(Met { print, from, depth, is_visited: false });
         self.met.insert(print, number);
         self.report.depth = self.report.depth.max(depth);
         number
+    }
+
+    /// True if this is a shorter way to a state that still waits.
+    fn is_nearer(&mut self, to: u32, from: u32, depth: u32) -> bool {
+        let met = &mut self.states[to as usize];
+        let is_nearer = self.limits.order == Order::Breadth && !met.is_visited && depth < met.depth;
+        if is_nearer {
+            (met.from, met.depth) = (from, depth);
+        }
+        is_nearer
     }
 
     /// The first state from which no calm end can be reached.
