@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use crate::host::linux::sync_folder;
 use crate::journal::{Entry, Journal, JournalError};
 
 /// Write permission for the group and for all others.
@@ -19,8 +20,12 @@ const OTHERS_WRITE: u32 = 0o022;
 /// As [`check`].
 pub fn make(folder: &Path) -> Result<(), JournalError> {
     let io = |source| JournalError::Io { path: folder.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-    check(folder)
+    let folder = std::path::absolute(folder).map_err(io)?;
+    let made: Vec<&Path> = folder.ancestors().take_while(|one| !one.exists()).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
+    // A journal is not on disk before its folder is.
+    made.into_iter().try_for_each(sync_folder).map_err(io)?;
+    check(&folder)
 }
 
 /// A folder that is there must be the caller's, and nobody else may write to it.

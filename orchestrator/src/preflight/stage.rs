@@ -56,6 +56,10 @@ pub(super) fn stage(master: u32, binary: &Path, new: &Path, is_dry: bool) -> Res
         Swap::Link(target) => lay_link(target, &old_link, binary),
     };
     warnings.extend(kept.inspect_err(|_| drop(fs::remove_file(&new_link))).map_err(disk(&old_link))?);
+    // Whoever installed the one or the other need not have waited for the disk, and nothing is copied that has a name there.
+    for link in [&old_link, &new_link] {
+        File::open(link).and_then(|file| file.sync_all()).map_err(disk(link))?;
+    }
     sync_folder(binary).map_err(disk(binary))?;
     let id = |path: &Path| fs::metadata(path).map(|meta| file_id(&meta)).map_err(disk(path));
     let (old_file, new_file) = (id(&old_link)?, id(&new_link)?);
@@ -121,7 +125,7 @@ pub fn sweep(binary: &Path) -> io::Result<bool> {
     Ok(was_there)
 }
 
-/// A copy with the owner, the attributes and the mode of `like`, on disk when this returns. Gives what to warn of.
+/// A copy with the owner, the attributes and the mode of `like`. Gives what to warn of.
 fn copy(from: &Path, to: &Path, like: &Path) -> io::Result<Vec<String>> {
     let like_meta = fs::metadata(like)?;
     let mut source = File::open(from)?;
@@ -134,7 +138,6 @@ fn copy(from: &Path, to: &Path, like: &Path) -> io::Result<Vec<String>> {
         own(&target, &like_meta)?;
         let warnings = carry_over(like, &target)?;
         target.set_permissions(fs::Permissions::from_mode(like_meta.mode() & 0o7777))?;
-        target.sync_all()?;
         fs::rename(&beside, to)?;
         Ok(warnings)
     };
