@@ -18,6 +18,8 @@ mod handoff;
 mod pid_file;
 #[path = "oldbin/races.rs"]
 mod races;
+#[path = "oldbin/restart.rs"]
+mod restart;
 #[path = "oldbin/site.rs"]
 mod site;
 #[path = "oldbin/swap.rs"]
@@ -148,7 +150,8 @@ fn stamp_fakes() -> tempfile::TempDir {
 
 fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
     let shared = TESTS.iter().chain(swap::TESTS).chain(handoff::TESTS).chain(chain::TESTS);
-    shared.chain(crash_points::TESTS).chain(pid_file::TESTS).chain(races::TESTS).chain(alone())
+    let shared = shared.chain(crash_points::TESTS).chain(pid_file::TESTS).chain(races::TESTS);
+    shared.chain(restart::TESTS).chain(alone())
 }
 
 /// Runs one test in a process of its own.

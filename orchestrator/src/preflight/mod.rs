@@ -138,7 +138,9 @@ fn not_in_flight(running: &Running, pid_file: &Path) -> Result<PidFile, Refusal>
     let path = oldbin_path(pid_file);
     let content = read_pid_file(&path)
         .map_err(|error| Refusal::BadPidFile { path: path.clone(), why: error.to_string() })?;
+    // A file that outlived a restart may name the number that this very master has got since.
     if let PidFile::Pid(old) = content
+        && old != pid
         && title(old) == Title::Master
     {
         return in_flight(format!("{} names master {old}, which runs", path.display()));

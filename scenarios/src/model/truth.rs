@@ -1,10 +1,11 @@
 //! Is a claim true, now, in this world? Looked up in the state, for property tests that record no trace.
 
 use fake_nginx::machine::Pid;
-use orchestrator::machine::Plan;
+use orchestrator::machine::{PidFile, Plan};
 
 use super::binaries::PACKAGED;
 use super::choice::Who;
+use super::host::pid_file;
 use super::kernel::{Content, Inode, Path, Proc};
 use super::world::World;
 use crate::scenario::Claim;
@@ -19,6 +20,8 @@ pub(super) struct Promise {
     master: Pid,
     /// It is a way back by an upgrade to the older binary.
     is_way_back: bool,
+    /// What the oldbin file held before it.
+    oldbin: PidFile,
 }
 
 impl Promise {
@@ -33,19 +36,26 @@ impl Promise {
             new: image(plan.new_file),
             master: Pid(plan.old.pid),
             is_way_back: plan.options.is_way_back,
+            oldbin: plan.oldbin_before,
         }
     }
 
     /// Of a runbook from the world's first binary to its second.
     pub(super) fn of_runbook(world: &World<'_>) -> Self {
         let master = world.state.kernel.master_of(1).unwrap_or(Pid(0));
-        Self { old: Content::Image(0), new: Content::Image(1), master, is_way_back: false }
+        Self {
+            old: Content::Image(0),
+            new: Content::Image(1),
+            master,
+            is_way_back: false,
+            oldbin: PidFile::Absent,
+        }
     }
 }
 
 /// What is wrong with a claim; `None`: it is true, or promises nothing.
 pub(super) fn lie(world: &World<'_>, promise: &Promise, claim: Claim) -> Option<String> {
-    let &Promise { old, new, master: old_master, is_way_back } = promise;
+    let &Promise { old, new, master: old_master, is_way_back, oldbin: oldbin_before } = promise;
     let kernel = &world.state.kernel;
     let masters: Vec<&Proc> = kernel.living().filter(|process| process.actor.who == Who::Master).collect();
     // Not what the plan has counted: what the configuration promises.
@@ -64,6 +74,14 @@ pub(super) fn lie(world: &World<'_>, promise: &Promise, claim: Claim) -> Option<
         && kernel.files().read(Path::OLDBIN) == oldbin
     {
         return Some("the oldbin file names a master that has gone".into());
+    }
+    // One that outlived a restart may have named it before.
+    let named = pid_file(kernel.files().read(Path::OLDBIN));
+    if let (Claim::Upgraded | Claim::Draining | Claim::RolledBack, [.., one]) = (claim, masters.as_slice())
+        && named == PidFile::Pid(one.pid.0)
+        && named != oldbin_before
+    {
+        return Some("the oldbin file names the master that serves".into());
     }
     match (claim, masters.as_slice()) {
         (Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Held, []) => {
@@ -101,11 +119,6 @@ fn serves_alone(world: &World<'_>, master: &Proc, image: Content, expected: usiz
     }
     if files.read(Path::PID) != Some(Content::Pid(master.pid)) {
         return Some(format!("the pid file does not name {}", master.actor));
-    }
-    if let Some(Content::Pid(named)) = files.read(Path::OLDBIN)
-        && named == master.pid
-    {
-        return Some("the oldbin file names the master that serves".into());
     }
     // A package manager may come last. Whoever finds its file there leaves it or replaces it.
     let is_packaged = files.read(Path::BINARY) == Some(Content::Image(PACKAGED));

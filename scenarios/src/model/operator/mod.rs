@@ -186,6 +186,7 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
         return Err("the master has started another binary".into());
     }
     if let orchestrator::machine::PidFile::Pid(old) = oldbin_before
+        && Pid(old) != pid
         && is_master(Pid(old))
     {
         return Err("the oldbin file names a master that runs".into());
