@@ -14,7 +14,6 @@ use super::{NEW, OLD, new_binary, release, upgrade};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_journal_cut_in_half_or_of_another_version_is_listed_and_says_what_to_do", broken_journals),
-    ("a_journal_of_another_boot_is_over", other_boot),
     ("what_is_no_file_at_the_path_of_a_pid_file_is_refused_in_a_sentence", odd_pid_files),
     ("what_is_no_file_at_the_path_of_a_journal_is_refused_in_a_sentence", odd_journals),
     ("a_state_folder_that_others_may_write_to_is_refused", open_state_folder),
@@ -72,23 +71,6 @@ fn broken_journals() {
     let said = site.oldbin(&["recover".into()]);
     assert_eq!((said.outcome(), said.code), ("upgraded", 0), "{said:?}");
     site.serves_alone(NEW);
-}
-
-/// Red when pids of another boot are believed.
-fn other_boot() {
-    let site = held();
-    let path = journal(&site);
-    let whole = fs::read_to_string(&path).unwrap();
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    assert!(whole.contains(boot.trim()));
-    fs::write(&path, whole.replace(boot.trim(), "another")).unwrap();
-    let said = site.oldbin(&["status".into()]);
-    assert_eq!(*said.part("/upgrades/0/is_of_this_boot"), false, "{said:?}");
-    refused(&site.oldbin(&["recover".into()]), "the machine was restarted since");
-    refused(&upgrade(&site, &new_binary(), &[]), "an upgrade is already under way");
-    fs::write(&path, whole).unwrap();
-    assert_eq!(site.oldbin(&["rollback".into()]).outcome(), "rolled-back");
-    site.serves_alone(OLD);
 }
 
 fn fifo(path: &Path) {

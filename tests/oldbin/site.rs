@@ -117,6 +117,28 @@ impl Site {
         self
     }
 
+    /// The machine goes down and comes up again: nobody runs who ran, pid files lie in a folder that begins empty, the
+    /// journal is of another boot, and whatever is at the binary's path is started.
+    pub(crate) fn restart(&self) {
+        end_everybody();
+        for file in ["nginx.pid", "nginx.pid.oldbin"] {
+            let _ = fs::remove_file(self.path(file));
+        }
+        self.forget_boot();
+        assert!(self.nginx().output().unwrap().status.success());
+        self.look("start", || self.has_workers());
+    }
+
+    /// The journal is of another boot.
+    pub(crate) fn forget_boot(&self) {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        let files = fs::read_dir(self.path("state")).unwrap().map(|entry| entry.unwrap().path());
+        let journal = files.into_iter().find(|path| path.to_string_lossy().ends_with(".journal.json"));
+        let whole = fs::read_to_string(journal.as_ref().unwrap()).unwrap();
+        assert!(whole.contains(boot.trim()));
+        fs::write(journal.unwrap(), whole.replace(boot.trim(), "another")).unwrap();
+    }
+
     /// Starts a release that stays this process's child.
     #[expect(clippy::zombie_processes, reason = "`end_everybody` ends and reaps it")]
     pub(crate) fn start_in_foreground(version: &str) -> Self {

@@ -14,7 +14,7 @@ use crate::discover::{self, Running};
 use crate::host::linux::{boot, now_us};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::machine::{Defect, Goal, Memory, Options, Outcome, Phase, Plan};
-use crate::preflight::{Prepared, Request, Swap, adopt, predecessor, prepare, program, sweep};
+use crate::preflight::{Prepared, Request, Swap, adopt, executes, predecessor, prepare, program, sweep};
 use crate::refusal::Refusal;
 use crate::rehearsal::Rehearsal;
 use crate::state;
@@ -139,7 +139,7 @@ fn planned(Prepared { plan, swap, .. }: &Prepared) -> Report {
 /// none of its processes live; only the file may be the new one, and that is what runs.
 fn refuse_unfinished(journal: &Journal) -> Result<(), Refusal> {
     match journal.read()? {
-        Some(entry) if !entry.memory.is_finished() && entry.boot == boot() => {
+        Some(entry) if !entry.memory.is_finished() && !is_over(&entry) => {
             Err(Refusal::Unfinished { phase: name(entry.memory.phase) })
         }
         Some(_) | None => Ok(()),
@@ -192,7 +192,9 @@ fn find_journal(
 
 fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry) = find_entry(common, &rehearsal, "commit")?;
-    this_boot(&entry, "commit")?;
+    if is_over(&entry) {
+        return Err(restarted(&entry, "commit"));
+    }
     match entry.memory.phase {
         Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing | Phase::Watching => {
             let run = Run { goal: Goal::Commit, wanted: Outcome::Upgraded, began_us, rehearsal };
@@ -208,15 +210,19 @@ fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report
 fn recover(asked: &Recover, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let Recover { drain, common } = asked;
     let (journal, entry, pid_file) = find_journal(common, &rehearsal)?;
-    let Some(entry) = entry.map(unstuck).filter(|entry| !entry.memory.is_finished()) else {
+    let entry = entry.map(unstuck).filter(|entry| !entry.memory.is_finished());
+    let (entry, over) = match entry {
+        Some(entry) if is_over(&entry) => (None, Some(entry)),
+        entry => (entry, None),
+    };
+    let Some(entry) = entry else {
         let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
         // Nobody has asked for a soak, and none is waited for.
         return match adopt(&pid_file, &drain.limits(Options::NONE))? {
             Some(adopted) => run.take_over(adopted, journal, common),
-            None => Err(swept(&pid_file)),
+            None => Err(swept(&pid_file, over.as_ref())),
         };
     };
-    this_boot(&entry, "recover")?;
     let Entry { mut plan, memory, .. } = entry;
     if drain.drain_within.is_some() {
         plan.options = drain.limits(plan.options);
@@ -225,10 +231,15 @@ fn recover(asked: &Recover, began_us: u64, rehearsal: Rehearsal) -> Result<Repor
     run.drive(plan, memory, journal, common)
 }
 
-/// No upgrade is unfinished; but a run that was killed before it announced one leaves the copy that it staged.
-fn swept(pid_file: &Path) -> Refusal {
+/// No upgrade is unfinished; but a run that was killed before it announced one, or went down with the machine, leaves the
+/// copy that it staged.
+fn swept(pid_file: &Path, over: Option<&Entry>) -> Refusal {
     let staged = discover::find(Some(pid_file)).and_then(|(running, _)| program(&running, None));
-    let why = match staged.as_deref().map(sweep) {
+    let has_swept = staged.as_deref().map(sweep);
+    if let Some(entry) = over {
+        return restarted(entry, "recover");
+    }
+    let why = match has_swept {
         Ok(Ok(true)) => "no upgrade had begun, and the copy that a killed run had staged is removed",
         _ => "no upgrade is unfinished",
     };
@@ -238,21 +249,25 @@ fn swept(pid_file: &Path) -> Refusal {
 fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry, pid_file) = find_journal(&asked.common, &rehearsal)?;
     let entry = entry.map(unstuck);
-    let is_open = entry.as_ref().is_some_and(|entry| !entry.memory.is_finished());
+    let is_over = entry.as_ref().is_some_and(|entry| is_over(entry));
+    let is_open = !is_over && entry.as_ref().is_some_and(|entry| !entry.memory.is_finished());
     if !is_open && let Some(adopted) = adopt(&pid_file, &asked.pace.options(false))? {
         let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, rehearsal };
         return run.take_over(adopted, journal, &asked.common);
     }
     let entry = entry.ok_or_else(|| nothing("roll back"))?;
     let is_upgraded = matches!(entry.memory.phase, Phase::Finished(Outcome::Upgraded | Outcome::Draining));
-    if is_upgraded && !entry.plan.options.is_way_back {
+    // Whatever was under way when the machine went down is over, and the newer binary may be what came up.
+    let may_be_upgraded = is_upgraded || is_over && !entry.memory.is_finished();
+    if may_be_upgraded && !entry.plan.options.is_way_back {
         return upgrade_back(asked, journal, &entry.plan, began_us, rehearsal);
     }
     if entry.memory.is_finished() {
-        let why = "the old binary serves already".to_owned();
-        return Err(Refusal::NothingToDo { what: "roll back", why });
+        return Err(serves_already());
     }
-    this_boot(&entry, "roll back")?;
+    if is_over {
+        return Err(restarted(&entry, "roll back"));
+    }
     // A way back that was killed goes on: it is this very direction.
     if entry.plan.options.is_way_back {
         let run = Run { goal: Goal::Forward, wanted: Outcome::Upgraded, began_us, rehearsal };
@@ -305,6 +320,9 @@ fn upgrade_back(
     rehearsal: Rehearsal,
 ) -> Result<Report, Refusal> {
     let (running, pid_file) = discover::find(Some(&done.pid_file))?;
+    if executes(&running, &done.old_link) {
+        return Err(serves_already());
+    }
     let request = Request {
         new: done.old_link.clone(),
         binary: Some(done.binary.clone()),
@@ -320,17 +338,23 @@ fn upgrade_back(
     run.drive(plan, Memory::new(), journal, &asked.common)
 }
 
-/// Pids and times of an earlier boot mean nothing.
-fn this_boot(entry: &Entry, what: &'static str) -> Result<(), Refusal> {
-    if entry.boot == boot() {
-        return Ok(());
-    }
+fn serves_already() -> Refusal {
+    Refusal::NothingToDo { what: "roll back", why: "the old binary serves already".to_owned() }
+}
+
+/// Pids and times of an earlier boot mean nothing: whatever was under way then is over.
+fn is_over(entry: &Entry) -> bool {
+    entry.boot != boot()
+}
+
+/// The machine went down in the middle of an upgrade, and has started whatever was at the binary's path.
+fn restarted(entry: &Entry, what: &'static str) -> Refusal {
+    let Plan { binary, old_link, .. } = &entry.plan;
+    let (binary, old_link) = (binary.display(), old_link.display());
     let why = format!(
-        "the machine was restarted since; {} is what runs now, and the old binary is kept at {}",
-        entry.plan.binary.display(),
-        entry.plan.old_link.display()
+        "the machine was restarted since; {binary} is what runs now, and the old binary is kept at {old_link}"
     );
-    Err(Refusal::NothingToDo { what, why })
+    Refusal::NothingToDo { what, why }
 }
 
 impl Journal {

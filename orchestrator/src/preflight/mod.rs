@@ -28,7 +28,7 @@ pub use adopt::{Adopted, adopt};
 pub use predecessor::{Predecessor, predecessor};
 pub use program::program;
 pub(crate) use run::running_version;
-pub use stage::{sweep, unstage};
+pub use stage::{executes, sweep, unstage};
 pub use swap::Swap;
 
 /// How long `-v` may take: it prints one line.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::attributes::carry_over;
 use super::swap::Swap;
+use crate::discover::Running;
 use crate::host::linux::{beside, exe, file_at, file_id, sync_folder};
 use crate::machine::{FileId, Plan};
 use crate::refusal::Refusal;
@@ -101,6 +102,13 @@ fn lay_link(target: &Path, to: &Path, like: &Path) -> io::Result<Vec<String>> {
         let _ = fs::remove_file(&next);
     }
     laid.map(|()| Vec::new())
+}
+
+/// True if what runs holds what this file holds, whatever its name.
+#[must_use]
+pub fn executes(running: &Running, file: &Path) -> bool {
+    let running = hash(Path::new(&format!("/proc/{}/exe", running.master.identity.pid)));
+    running.ok().zip(hash(file).ok()).is_some_and(|(running, kept)| running == kept)
 }
 
 /// Removes what is no longer needed: the second name of the new binary. The backup of the old one stays.
