@@ -122,6 +122,16 @@ const BEYOND: &[Finder] = &[
         mutants: &["orchestrator.forgets-the-lock"],
     },
     Finder {
+        who: "every interleaving",
+        why: "in random scripts the power never fails",
+        mutants: &[
+            "orchestrator.restores-the-file-last",
+            "orchestrator.syncs-no-folder",
+            "orchestrator.syncs-no-copy",
+            "orchestrator.forgets-the-boot",
+        ],
+    },
+    Finder {
         who: "tables of decisions",
         why: "in random scripts nobody reloads the old master beside a new one, and a drain that waits for a sleeping master covers most of it",
         mutants: &["orchestrator.holds-unseen"],
@@ -140,11 +150,6 @@ const BEYOND: &[Finder] = &[
         who: "tables of decisions",
         why: "nobody in the model damages a pid file",
         mutants: &["orchestrator.ignores-the-pid-file"],
-    },
-    Finder {
-        who: "tables of decisions",
-        why: "only a machine that starts anew in the middle of the way back would show it",
-        mutants: &["orchestrator.restores-the-file-last"],
     },
 ];
 
@@ -166,6 +171,11 @@ const SEARCHED: &[(&str, &str)] = &[
     ("orchestrator.waits-for-the-journal", "upgrade workers=1 fault=full-disk"),
     ("orchestrator.forgets-the-last-word", "upgrade workers=1 fault=kill-old-master"),
     ("orchestrator.forgets-the-lock", "upgrade workers=1 fault=second-operator"),
+    ("orchestrator.announces-late", "upgrade workers=1 fault=power-failure"),
+    ("orchestrator.syncs-no-folder", "upgrade workers=1 fault=power-failure"),
+    ("orchestrator.syncs-no-copy", "upgrade workers=1 fault=power-failure"),
+    ("orchestrator.forgets-the-boot", "upgrade workers=1 fault=power-failure"),
+    ("orchestrator.restores-the-file-last", "rollback workers=1 fault=power-failure looks=whole"),
     ("orchestrator.signals-by-number", "upgrade workers=1 fault=kill-old-master fault=reused-pid"),
 ];
 

@@ -66,7 +66,7 @@ fn upgrade(asked: &Upgrade, began_us: u64, rehearsal: Rehearsal) -> Result<Repor
     if !asked.dry_run {
         lock(&mut journal, &rehearsal)?;
     }
-    refuse_unfinished(&journal)?;
+    refuse_unfinished(&journal, &rehearsal)?;
     let running = after_predecessor(running, &pid_file, asked.wait_for_old)?;
     let request = Request {
         new: asked.new.clone(),
@@ -137,9 +137,9 @@ fn planned(Prepared { plan, swap, .. }: &Prepared) -> Report {
 
 /// A killed run's upgrade has to be finished or undone before the next. One of an earlier boot is over:
 /// none of its processes live; only the file may be the new one, and that is what runs.
-fn refuse_unfinished(journal: &Journal) -> Result<(), Refusal> {
+fn refuse_unfinished(journal: &Journal, rehearsal: &Rehearsal) -> Result<(), Refusal> {
     match journal.read()? {
-        Some(entry) if !entry.memory.is_finished() && !is_over(&entry) => {
+        Some(entry) if !entry.memory.is_finished() && !is_over(&entry, rehearsal) => {
             Err(Refusal::Unfinished { phase: name(entry.memory.phase) })
         }
         Some(_) | None => Ok(()),
@@ -192,7 +192,7 @@ fn find_journal(
 
 fn commit(common: &Common, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry) = find_entry(common, &rehearsal, "commit")?;
-    if is_over(&entry) {
+    if is_over(&entry, &rehearsal) {
         return Err(restarted(&entry, "commit"));
     }
     match entry.memory.phase {
@@ -212,7 +212,7 @@ fn recover(asked: &Recover, began_us: u64, rehearsal: Rehearsal) -> Result<Repor
     let (journal, entry, pid_file) = find_journal(common, &rehearsal)?;
     let entry = entry.map(unstuck).filter(|entry| !entry.memory.is_finished());
     let (entry, over) = match entry {
-        Some(entry) if is_over(&entry) => (None, Some(entry)),
+        Some(entry) if is_over(&entry, &rehearsal) => (None, Some(entry)),
         entry => (entry, None),
     };
     let Some(entry) = entry else {
@@ -249,7 +249,7 @@ fn swept(pid_file: &Path, over: Option<&Entry>) -> Refusal {
 fn rollback(asked: &Rollback, began_us: u64, rehearsal: Rehearsal) -> Result<Report, Refusal> {
     let (journal, entry, pid_file) = find_journal(&asked.common, &rehearsal)?;
     let entry = entry.map(unstuck);
-    let is_over = entry.as_ref().is_some_and(|entry| is_over(entry));
+    let is_over = entry.as_ref().is_some_and(|entry| is_over(entry, &rehearsal));
     let is_open = !is_over && entry.as_ref().is_some_and(|entry| !entry.memory.is_finished());
     if !is_open && let Some(adopted) = adopt(&pid_file, &asked.pace.options(false))? {
         let run = Run { goal: Goal::Back, wanted: Outcome::RolledBack, began_us, rehearsal };
@@ -343,8 +343,8 @@ fn serves_already() -> Refusal {
 }
 
 /// Pids and times of an earlier boot mean nothing: whatever was under way then is over.
-fn is_over(entry: &Entry) -> bool {
-    entry.boot != boot()
+fn is_over(entry: &Entry, rehearsal: &Rehearsal) -> bool {
+    entry.boot != boot() && !rehearsal.defects.has(Defect::ForgetsTheBoot)
 }
 
 /// The machine went down in the middle of an upgrade, and has started whatever was at the binary's path.

@@ -155,6 +155,13 @@ pub enum Defect {
     SignalsByNumber,
     /// Works beside another command of its own kind.
     ForgetsTheLock,
+
+    /// Leaves it to the kernel when a renamed binary or journal is on disk.
+    SyncsNoFolder,
+    /// Leaves it to the kernel when the copy of a binary is on disk.
+    SyncsNoCopy,
+    /// Goes on with what was under way before the machine was restarted.
+    ForgetsTheBoot,
 }
 
 /// Which defects a machine has; none by default.

@@ -35,6 +35,11 @@ pub(super) struct Excuses {
 }
 
 impl Excuses {
+    /// A binary was started that does not serve, which is its own doing.
+    pub(super) fn of_a_start_in_vain() -> Self {
+        Self { workers: SmallVec::from_slice(&[Pid(0)]), ..Self::default() }
+    }
+
     /// The script takes this process away.
     pub(super) fn is_about_to_be_struck(&mut self, process: &Proc, blow: Blow, kernel: &Kernel) {
         let pid = process.pid;

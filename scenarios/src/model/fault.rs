@@ -32,6 +32,8 @@ pub enum Fault {
     Sent(Order, Whom),
     /// Somebody types another command of `oldbin`.
     SecondOperator,
+    /// The power fails, and the machine comes up again.
+    PowerFailure,
 }
 
 /// How a process is taken away.
@@ -75,7 +77,7 @@ use Blow::{Exit, Kill, Quit, Term, Winch};
 use Whom::{NewMaster, NewWorker, OldMaster, OldWorker};
 
 /// Every fault by its name; what comes later stands behind [`DRAWN`].
-const NAMES: [(Fault, &str); 30] = [
+const NAMES: [(Fault, &str); 31] = [
     (Fault::Blow(Kill, OldMaster), "kill-old-master"),
     (Fault::Blow(Kill, NewMaster), "kill-new-master"),
     (Fault::Blow(Kill, OldWorker), "kill-old-worker"),
@@ -106,6 +108,7 @@ const NAMES: [(Fault, &str); 30] = [
     (Fault::Sent(Order::Usr2, NewMaster), "usr2-new-master"),
     (Fault::Sent(Order::Hup, OldMaster), "reload-old-master"),
     (Fault::SecondOperator, "second-operator"),
+    (Fault::PowerFailure, "power-failure"),
 ];
 
 /// How many of them random scripts draw from. A seed means the same script for ever.
@@ -122,10 +125,14 @@ impl Fault {
         Self::all().take(DRAWN)
     }
 
-    /// True if it takes nobody away and gives no process another life, so that nothing is excused by it.
+    /// True if nothing is excused by it: it takes nobody away and gives no process another life, or it leaves nobody of
+    /// whom anything could be said.
     #[must_use]
     pub const fn is_harmless(self) -> bool {
-        matches!(self, Self::Reopen | Self::Package | Self::ReusedPid | Self::SecondOperator)
+        matches!(
+            self,
+            Self::Reopen | Self::Package | Self::ReusedPid | Self::SecondOperator | Self::PowerFailure
+        )
     }
 
     /// True if it ends a master.

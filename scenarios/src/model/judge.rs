@@ -6,7 +6,7 @@ use orchestrator::machine::{Outcome, Phase};
 
 use super::choice::Who;
 use super::fault::{Fault, Order};
-use super::kernel::Proc;
+use super::kernel::{Content, Inode, Proc};
 use super::operator::Command;
 use super::rules::{Rule, Wrong};
 use super::runbook::Said;
@@ -17,12 +17,12 @@ use crate::scenario::Claim;
 
 /// What has to be typed so that the journal's upgrade comes to its end.
 pub(super) fn unfinished(world: &World<'_>) -> Option<Command> {
-    Command::finishing(world.state.journal.as_deref()?.1.phase)
+    Command::finishing(world.entry()?.1.phase)
 }
 
 impl Script {
-    /// A fresh connection that found nobody, a request that was lost, a signal to somebody who is no nginx, or two
-    /// commands at once.
+    /// A fresh connection that found nobody, a request that was lost, a signal to somebody who is no nginx, two commands
+    /// at once, or a restart that started the wrong binary.
     pub(super) fn judge_service(&self, world: &World<'_>) -> Option<Wrong> {
         if let Some((at_ms, signal)) = world.first_stranger() {
             let why = format!("a process that is no nginx got {} at {at_ms} ms", signal.name());
@@ -31,6 +31,9 @@ impl Script {
         if let Some(command) = world.first_beside() {
             let why = format!("`{command}` is not refused without a change while another command runs");
             return Some(Rule::OneCommandAtATime.broken(why));
+        }
+        if let Some(why) = world.first_wrong_start() {
+            return Some(Rule::RestartStartsTheRightBinary.broken(why));
         }
         // These workers close connections, and leave for a while nobody, by themselves.
         if self.has_mortal_workers() {
@@ -76,6 +79,24 @@ impl Script {
         Ok(is_needless.then(stuck))
     }
 
+    /// A command that was refused, though nothing was in its way but that the machine was started again.
+    pub(super) fn judge_refusal(&self, world: &World<'_>, command: &Command, said: &Said) -> Option<Wrong> {
+        let is_restart_alone = self.binary == 0 && world.counts.faults[..] == [Fault::PowerFailure];
+        let is_open = world.entry().is_some_and(|entry| !entry.1.is_finished());
+        if said.claim != Claim::Refused || !is_restart_alone || is_open {
+            return None;
+        }
+        let is_wanted = match command {
+            Command::Upgrade(_) => true,
+            Command::Rollback(_) => runs_what_was_new(world),
+            Command::Commit | Command::Recover => false,
+        };
+        let words = &said.words;
+        is_wanted.then(|| {
+            Rule::OneFaultNeedsNoPerson.broken(format!("{command} is refused behind a restart: {words}"))
+        })
+    }
+
     /// The same behind all commands, the last of which has claimed this.
     pub(super) fn judge_end_of(&self, claim: Claim, world: &World<'_>) -> Option<Wrong> {
         match claim {
@@ -96,9 +117,10 @@ impl Script {
         if let Some(wrong) = self.judge_service(world) {
             return Some(wrong);
         }
+        let is_of_new_binary = self.binary != 0 && world.counts.faults.contains(&Fault::PowerFailure);
         let kernel = &world.state.kernel;
         let masters = kernel.living().filter(|process| process.actor.who == Who::Master).count();
-        if is_stuck(world) || (masters == 0 && self.may_end_masters(world)) {
+        if is_stuck(world) || (masters == 0 && (self.may_end_masters(world) || is_of_new_binary)) {
             return None;
         }
         // Who upgrades by hand has to bring that to its end.
@@ -133,7 +155,7 @@ impl Script {
             return false;
         }
         let faults = world.counts.faults.len() + usize::from(self.binary != 0);
-        let Some(entry) = world.state.journal.as_deref() else { return faults < 2 };
+        let Some(entry) = world.entry() else { return faults < 2 };
         let Phase::Finished(Outcome::Stuck(_)) = entry.1.phase else {
             // A way back after a finished upgrade that was undone: the newer binary serves as before.
             return faults < 2 && !entry.0.options.is_way_back;
@@ -147,7 +169,18 @@ impl Script {
     }
 }
 
+/// True if a restart has started the newer of the two binaries of the upgrade that it cut short or came behind.
+fn runs_what_was_new(world: &World<'_>) -> bool {
+    let Some(entry) = world.state.journal.as_deref().filter(|_| world.state.is_journal_over) else {
+        return false;
+    };
+    let files = world.state.kernel.files();
+    let new = Inode(u16::try_from(entry.0.new_file.inode).unwrap_or(0));
+    let mut masters = world.masters();
+    !entry.0.options.is_way_back && masters.any(|master| Content::Image(master.image) == files.content(new))
+}
+
 fn is_stuck(world: &World<'_>) -> bool {
-    let phase = world.state.journal.as_deref().map(|entry| entry.1.phase);
+    let phase = world.entry().map(|entry| entry.1.phase);
     matches!(phase, Some(Phase::Finished(Outcome::Stuck(_))))
 }

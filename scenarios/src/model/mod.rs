@@ -17,6 +17,7 @@ pub mod kernel;
 pub mod linear;
 pub mod operator;
 mod paths;
+mod power;
 mod record;
 pub mod rules;
 mod run;

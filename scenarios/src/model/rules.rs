@@ -21,6 +21,8 @@ pub enum Rule {
     FreshConnectionFindsAWorker,
     /// A request ends only with its worker, at the script's hand.
     NoRequestIsLost,
+    /// A machine that comes up again finds a whole binary at its path, and the right one.
+    RestartStartsTheRightBinary,
     /// Nobody signals a process that is no nginx.
     NoSignalToAStranger,
     /// Two commands never work at once, and one that is refused changes nothing.
@@ -82,7 +84,7 @@ pub(super) fn broken(
     plan: &Plan,
     claim: Claim,
 ) -> Option<Wrong> {
-    let entry = world.state.journal.as_deref().filter(|entry| entry.0 == *plan)?;
+    let entry = world.entry().filter(|entry| entry.0 == *plan)?;
     let memory = &entry.1;
     let is_end = matches!(memory.phase, Phase::Finished(_) | Phase::Held);
     let is_promise = matches!(claim, Claim::Upgraded | Claim::Draining | Claim::RolledBack | Claim::Held);

@@ -158,6 +158,9 @@ impl Stages {
     pub fn play_script(&self, mut script: Script, chooser: &mut dyn Chooser, wants_trace: bool) -> Played {
         let (setting, state) = self.stage(&script);
         let mut world = World::from_state(state.clone(), Arc::clone(setting), chooser, wants_trace);
+        if script.faults.iter().any(|planned| planned.fault == Fault::PowerFailure) {
+            world.may_lose_power();
+        }
         world.plan_faults(script.faults.clone());
         let mut play = Play::new(world, self.mistakes);
         let finished = play.act(&script);
@@ -318,6 +321,7 @@ impl Play<'_> {
             return Ok(());
         };
         self.claims.push(Some(said.claim));
+        self.is_found(script.judge_refusal(&self.world, command, &said));
         self.world.note(What::Moment { name: format!("claimed: {} ({})", said.claim, said.words) });
         let promise = plan.as_ref().map(|plan| Promise::of_plan(&self.world, plan));
         let typed = self.typed;

@@ -87,7 +87,7 @@ const ALL_FAULTS: &str = "`kill-old-master`, `kill-new-master`, `kill-old-worker
     `quit-new-master`, `quit-old-worker`, `quit-new-worker`, `exit-old-master`, `exit-new-master`, \
     `exit-old-worker`, `exit-new-worker`, `reload`, `second-usr2`, `crash`, `interrupt`, `full-disk`, `reopen`, \
     `package`, `reused-pid`, `winch-old-master`, `winch-new-master`, `usr2-old-master`, `usr2-new-master`, \
-    `reload-old-master`, `second-operator`";
+    `reload-old-master`, `second-operator`, `power-failure`";
 
 fn mistakes(text: &str) -> Vec<String> {
     let error = parse("x.kdl", text).expect_err("the file should be refused");

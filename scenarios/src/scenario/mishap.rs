@@ -57,11 +57,12 @@ pub enum Until {
 ///
 /// Nobody can make a process call exit(3) that does not run, so that is said at a moment of that process. A package
 /// manager brings a third release, and a scenario has two. Who gets which pid is the kernel's choice, and a command is
-/// an act.
+/// an act. Nobody takes the power away from the machine that the laboratory runs on.
 pub fn elsewhere() -> impl Iterator<Item = (&'static str, Fault)> {
     let by_itself = |fault: &Fault| fault.name().starts_with("exit-");
-    let is_of_model =
-        |fault: &Fault| matches!(fault, Fault::Package | Fault::ReusedPid | Fault::SecondOperator);
+    let is_of_model = |fault: &Fault| {
+        matches!(fault, Fault::Package | Fault::ReusedPid | Fault::SecondOperator | Fault::PowerFailure)
+    };
     Fault::all().filter(move |fault| !by_itself(fault) && !is_of_model(fault)).map(|fault| {
         let name = match fault {
             Fault::Crash => "kill-oldbin",
@@ -73,6 +74,7 @@ pub fn elsewhere() -> impl Iterator<Item = (&'static str, Fault)> {
             | Fault::ReusedPid
             | Fault::Sent(..)
             | Fault::SecondOperator
+            | Fault::PowerFailure
             | Fault::SecondUsr2
             | Fault::FullDisk => fault.name(),
         };

@@ -234,7 +234,7 @@ impl World {
             Fault::Reopen => {
                 self.named_master().is_some_and(|pid| self.signal_reporter(pid, "USR1", Signal::USR1))
             }
-            Fault::Package | Fault::ReusedPid | Fault::SecondOperator => false,
+            Fault::Package | Fault::ReusedPid | Fault::SecondOperator | Fault::PowerFailure => false,
             Fault::SecondUsr2 => {
                 let masters = self.masters_by_age();
                 masters.len() > 1 && self.signal_reporter(masters[0], "USR2", Signal::USR2)

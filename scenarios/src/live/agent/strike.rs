@@ -115,7 +115,9 @@ impl World {
                 };
                 self.observed(whom, strike.which).is_some_and(|pid| self.signal(pid, name, signal))
             }
-            Some(Fault::Package | Fault::ReusedPid | Fault::SecondOperator) | None => false,
+            Some(Fault::Package | Fault::ReusedPid | Fault::SecondOperator | Fault::PowerFailure) | None => {
+                false
+            }
         }
     }
 

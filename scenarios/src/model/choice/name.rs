@@ -169,6 +169,8 @@ acts! {
     SendIo = "send-io",
     /// It sends a signal to workers without a master.
     SendOrphans = "send-to-orphans",
+    /// It waits until what it has written is on disk.
+    Sync = "sync",
     /// The subject stops waiting because something changed.
     LookAgain = "look-again",
     /// Nothing happens until the next timer.

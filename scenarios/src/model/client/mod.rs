@@ -317,6 +317,15 @@ impl Clients {
         }
     }
 
+    /// Whatever was in flight is gone, and so is everybody's connection.
+    pub fn vanish(&mut self, kernel: &mut Kernel) {
+        let all: SmallVec<[u32; 4]> = self.requests.iter().map(|asked| asked.connection).collect();
+        all.into_iter().for_each(|connection| self.forget(connection, kernel));
+        for lasting in &mut self.lasting {
+            lasting.next_us = lasting.next_us.or(Some(0));
+        }
+    }
+
     /// True if an answer is awaited.
     #[must_use]
     pub fn is_busy(&self) -> bool {

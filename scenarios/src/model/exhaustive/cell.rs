@@ -92,6 +92,11 @@ impl Cell {
         Self { faults: faults.into_iter().collect(), faults_max, ..self }
     }
 
+    /// True if the power may fail.
+    pub(super) fn loses_power(&self) -> bool {
+        self.faults.contains(&Fault::PowerFailure)
+    }
+
     /// What must hold in a script like this.
     pub(super) fn script(&self) -> Script {
         let commands = match &self.procedure {
@@ -199,7 +204,8 @@ pub fn named(text: &str) -> Result<Cell, String> {
 /// The cells that everybody runs: an upgrade with two workers, and, with looks taken whole, with a client or a crash
 /// besides; an upgrade and a rollback with two workers, a client and a crash, with turns taken whole; with one worker an
 /// upgrade and a rollback with a client, a crash, or one moment at which the machine is slow; an upgrade with every kind of
-/// binary, and with every single fault; and one in which a stranger gets the number of an old master that was killed.
+/// binary, and with every single fault; one in which a stranger gets the number of an old master that was killed; and a
+/// rollback in which the power fails.
 #[must_use]
 pub fn cells() -> Vec<Cell> {
     let both = || [Cell::upgrade(1), Cell::rollback(1)];
@@ -215,7 +221,9 @@ pub fn cells() -> Vec<Cell> {
     let calm = [Cell::upgrade(2)].into_iter().chain(asked).chain(crashed).chain(slow);
     let old_master = Fault::Blow(Blow::Kill, Whom::OldMaster);
     let reused = Cell::upgrade(1).with_faults([old_master, Fault::ReusedPid], 2);
-    calm.chain(large).chain(turns).chain(binaries).chain(faulty).chain([reused]).collect()
+    let whole = Cell { whole: Whole::Looks, ..Cell::rollback(1) };
+    let dark = whole.with_faults([Fault::PowerFailure], 1);
+    calm.chain(large).chain(turns).chain(binaries).chain(faulty).chain([reused, dark]).collect()
 }
 
 /// Larger ones, for somebody who has half an hour: two workers with a client or on the way back; with one worker a rollback

@@ -8,6 +8,7 @@ use orchestrator::driver::{self, Decided, Turn};
 use orchestrator::host::{Call, Host, HostError, Reply};
 use orchestrator::machine::{Decision, Defect, Intent, Memory, Outcome, Phase, PidFile, Side, Waiting};
 
+use crate::model::fault::Fault;
 use crate::model::host::{Run, UnderWay};
 use crate::model::operator::Command;
 use crate::model::runbook::Reading;
@@ -38,6 +39,25 @@ pub(super) enum Subject {
     Reads(Reading),
     /// Everything was done, and this was claimed last.
     IsDone(Claim),
+}
+
+impl Subject {
+    /// True if this may go wrong here. Once everything was done only the power fails, and who follows a runbook through a
+    /// restart does what no runbook says.
+    pub(super) fn can_meet(&self, fault: Fault) -> bool {
+        match self {
+            Self::IsDone(_) => fault == Fault::PowerFailure,
+            Self::Reads(_) => fault != Fault::PowerFailure,
+            Self::Types(_) | Self::Killed | Self::Runs(_) => true,
+        }
+    }
+
+    /// Where it stands behind this: when the power fails a command ends as one that is killed, and somebody looks at what
+    /// came up.
+    pub(super) fn meets(self, fault: Fault) -> Self {
+        let ends = fault == Fault::PowerFailure && matches!(self, Self::Runs(_) | Self::IsDone(_));
+        if ends { Self::Killed } else { self }
+    }
 }
 
 /// A command that runs.

@@ -41,6 +41,7 @@ fn fewer_states_show_the_same() {
         "upgrade fault=package",
         "upgrade fault=reused-pid",
         "upgrade fault=second-operator",
+        "upgrade fault=power-failure looks=whole",
         "upgrade fault=usr2-new-master",
         "upgrade fault=exit-new-master",
         "upgrade fresh=1",
@@ -122,6 +123,32 @@ fn a_second_operator_is_refused_while_a_command_runs_and_goes_on_behind_it() {
     assert!(verdict(&wrong).0.iter().any(|why| why.contains("while another command runs")));
 }
 
+/// Red when a write counts as done before it is on disk, when pids of the last boot are believed, and when the way back
+/// tells the new generation to go while a restart would start it.
+#[test]
+fn a_restart_starts_the_right_binary_and_leaves_nobody_without_a_way_on() {
+    for cell in ["upgrade fault=power-failure", "rollback fault=power-failure looks=whole"] {
+        let sound = run(cell, Mistakes::default(), Limits::EVERYTHING);
+        assert_eq!(sound.found, [], "{cell}");
+        let ways = sound.reached.keys().filter(|label| label.starts_with("fault.power-failure")).count();
+        assert_eq!(
+            ways, 8,
+            "what is not on disk is there or not, nobody's or a stranger's number: {:?}",
+            sound.reached
+        );
+    }
+    let shows = |cell: &str, mutant: &str, what: &str| {
+        let wrong = verdict(&run(cell, mistakes(mutant), Limits::EVERYTHING)).0;
+        assert!(wrong.iter().any(|why| why.contains(what)), "{mutant}: {wrong:?}");
+    };
+    let upgrade = "upgrade fault=power-failure";
+    shows(upgrade, "orchestrator.syncs-no-folder", "a restart finds Some(Image");
+    shows(upgrade, "orchestrator.syncs-no-folder", "no journal that has announced it");
+    shows(upgrade, "orchestrator.syncs-no-copy", "a restart finds Some(Garbage)");
+    shows(upgrade, "orchestrator.forgets-the-boot", "an earlier upgrade is not finished");
+    shows("rollback fault=power-failure looks=whole", "orchestrator.restores-the-file-last", "Some(Back)");
+}
+
 /// Red when a signal by another hand excuses every claim: those that are made with open eyes are judged.
 #[test]
 fn signals_by_another_hand_excuse_no_claim_that_was_made_with_open_eyes() {
@@ -175,6 +202,8 @@ fn what_is_wrong_becomes_a_file_that_replays() {
         ("upgrade fault=full-disk", "orchestrator.forgets-the-file"),
         ("upgrade fault=second-usr2", "fake.accepts-a-second-usr2"),
         ("upgrade crashes=1", "orchestrator.retires-before-reviving"),
+        ("upgrade fault=power-failure", "orchestrator.syncs-no-copy"),
+        ("upgrade fault=power-failure", "orchestrator.forgets-the-boot"),
     ] {
         let report = run(cell, mistakes(mutant), Limits { first_only: true, ..Limits::EVERYTHING });
         replays(cell, mutant, &report.found[0]);

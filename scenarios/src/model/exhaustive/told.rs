@@ -30,7 +30,11 @@ pub fn as_story(cell: &Cell, mistakes: Mistakes, found: &Found) -> Option<Shrunk
     let mut script = Script { commands, ..cell.script() };
     for nth in 0..=acts.len() {
         let mut recorder = Recorder::new(Follow::new(&found.path));
-        let played = stages.play_script(script.clone(), &mut recorder, false);
+        let mut known = script.clone();
+        if nth < acts.len() && cell.loses_power() {
+            known.faults.push(FEARED);
+        }
+        let played = stages.play_script(known, &mut recorder, false);
         let Some(&act) = acts.get(nth) else {
             let fails = |played: &Played| played.wrong.as_deref().map(kind) == Some(kind(&found.why));
             return stages.shrink(&played, recorder.deviations(), &fails);
@@ -45,6 +49,9 @@ pub fn as_story(cell: &Cell, mistakes: Mistakes, found: &Found) -> Option<Shrunk
     }
     None
 }
+
+/// A power failure that never comes: whoever fears one waits for the disk, on the way and before it is known where it strikes.
+const FEARED: Planned = Planned { when: When::Step(u32::MAX), fault: Fault::PowerFailure, which: 0 };
 
 /// What people do on a way.
 #[derive(Clone, Copy)]
@@ -69,9 +76,11 @@ fn typed(cell: &Cell, path: &[Label]) -> (Vec<(Pause, Command)>, Vec<Human>) {
                 acts.push(next.as_ref().map_or(Human::TypesAgain, |_| Human::Types(typed.len())));
                 typed.extend(next);
             }
-            Label::Types(command) | Label::Between(command) => {
+            Label::Types(command) => {
+                own.clear();
                 other = Some((Pause::REST, command.clone()));
             }
+            Label::Between(command) => other = Some((Pause::REST, command.clone())),
             Label::Fault(fault, which) => acts.push(Human::Strikes(*fault, *which)),
             Label::Crash => {
                 own.clear();
@@ -81,6 +90,10 @@ fn typed(cell: &Cell, path: &[Label]) -> (Vec<(Pause, Command)>, Vec<Human>) {
         }
     }
     (typed.into_iter().chain(own).collect(), acts)
+}
+
+const fn is_power_failure(label: &Label) -> bool {
+    matches!(label, Label::Fault(Fault::PowerFailure, _))
 }
 
 /// Takes the steps of a way, by their names, and the natural one where the next of them is not possible.
@@ -114,7 +127,7 @@ impl<'p> Follow<'p> {
                 }
                 Label::Fault(..) | Label::Crash => {
                     self.acts.push(self.steps);
-                    self.is_dying |= *label == Label::Crash;
+                    self.is_dying |= *label == Label::Crash || is_power_failure(label);
                 }
                 Label::Stall | Label::Types(_) | Label::Between(_) => {}
             }

@@ -19,6 +19,7 @@ use crate::model::host::Run;
 use crate::model::judge;
 use crate::model::kernel::Setting;
 use crate::model::operator::{self, Command, Ended};
+use crate::model::power::Restart;
 use crate::model::runbook::{Book, Reading, Said};
 use crate::model::script::{Mistakes, PATIENCE_MS, RECOVERIES, Script};
 use crate::model::truth::Promise;
@@ -90,6 +91,9 @@ impl<'c> Walker<'c> {
         state.clients = clients;
         let mut world = World::from_state(state, Arc::clone(setting), calm, false);
         world.set_deadline(END_MS_MAX);
+        if cell.loses_power() {
+            world.may_lose_power();
+        }
         let root = world.snapshot();
         let book = match &cell.procedure {
             Procedure::Runbook(book) => Some(Book::new(&world, (**book).clone(), 1)),
@@ -143,7 +147,7 @@ impl<'c> Walker<'c> {
             let reached = self.reached(behind);
             found(self, Label::Step(name), reached);
         }
-        if !matches!(node.subject, Subject::IsDone(_)) && !only_looks && !is_alone {
+        if !only_looks && !is_alone {
             self.mishaps(node, found);
         }
     }
@@ -162,14 +166,14 @@ impl<'c> Walker<'c> {
 
     fn mishaps(&mut self, node: &Node, mut found: impl FnMut(&mut Self, Label, Reached)) {
         let faults: &[Fault] = if node.left.faults > 0 { &self.cell.faults } else { &[] };
-        for &fault in faults {
+        for &fault in faults.iter().filter(|fault| node.subject.can_meet(**fault)) {
             for which in 0..self.whiches(fault, node) {
                 self.world.restore(&node.world);
                 if !self.world.inflict(fault, which) {
                     break;
                 }
                 let left = Left { faults: node.left.faults - 1, ..node.left };
-                let behind = self.at(node.subject.clone(), left);
+                let behind = self.at(node.subject.clone().meets(fault), left);
                 let reached = self.reached(behind);
                 found(self, Label::Fault(fault, which), reached);
             }
@@ -221,6 +225,7 @@ impl<'c> Walker<'c> {
         let is_of_several = matches!(fault, Fault::Blow(_, Whom::OldWorker | Whom::NewWorker));
         let count = match is_of_several {
             true => usize::from(self.cell.workers),
+            false if fault == Fault::PowerFailure => Restart::COUNT_MAX.into(),
             false if fault == Fault::ReusedPid => node.world.state.kernel.free_pids().count(),
             false => 1,
         };
@@ -327,6 +332,9 @@ impl<'c> Walker<'c> {
     fn has_ended(&mut self, typed: &Typed, said: &Said, plan: Option<&Plan>, left: Left) -> Behind {
         let promise = plan.map(|plan| Promise::of_plan(&self.world, plan));
         let command = self.command(typed);
+        if let Some(wrong) = self.script.judge_refusal(&self.world, &command, said) {
+            return Behind::Wrong(wrong.why);
+        }
         if let Some(wrong) = self.is_said(&command, said, promise.as_ref()) {
             return wrong;
         }
@@ -369,10 +377,11 @@ impl<'c> Walker<'c> {
         }
     }
 
-    /// Nothing is typed any more, and nothing goes wrong any more.
+    /// Nothing is typed any more, and nothing goes wrong any more but a power failure.
     fn is_done(&mut self, claim: Claim, left: Left) -> Behind {
         self.world.stop_clients();
-        self.at(Subject::IsDone(claim), Left { faults: 0, crashes: 0, stalls: 0, ..left })
+        let faults = if self.cell.loses_power() { left.faults } else { 0 };
+        self.at(Subject::IsDone(claim), Left { faults, crashes: 0, stalls: 0, ..left })
     }
 
     /// Nothing moves any more.

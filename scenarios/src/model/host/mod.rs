@@ -43,13 +43,16 @@ impl<'a, 'c> ModelHost<'a, 'c> {
         Self { world, plan, run, calls: 0, crash_at, is_crashed: false, broken: None }
     }
 
-    /// The world moves until the call may go on; or it cannot any more, which ends this run as a crash does.
+    /// The world moves until the call may go on; or it cannot any more, or the power has failed, which ends this run as a
+    /// crash does.
     fn blink(&mut self, call: &UnderWay) -> Result<(), HostError> {
         self.world.until_turn(call.wish()).map_err(|broken| {
             self.broken = Some(broken);
             self.is_crashed = true;
             HostError::Crashed
-        })
+        })?;
+        self.is_crashed |= self.world.take_lost_power();
+        if self.is_crashed { Err(HostError::Crashed) } else { Ok(()) }
     }
 
     fn survives(&mut self) -> Result<(), HostError> {

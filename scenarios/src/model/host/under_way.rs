@@ -22,7 +22,6 @@ use super::{act_of, file_id, identity, look, number, pid_file};
 use crate::model::choice::Act;
 use crate::model::fault::Fault;
 use crate::model::kernel::{Image, LABORATORY, Path, Proc, Shown};
-use crate::model::shared::Shared;
 use crate::model::world::{Wish, World};
 
 /// What a run of the orchestrator has besides its machine.
@@ -33,6 +32,8 @@ pub(in crate::model) struct Run {
     is_interrupted: bool,
     /// It signals whoever has the number now: a deliberate mistake.
     is_by_number: bool,
+    /// It asks that what it has written be on disk; otherwise that is a deliberate mistake.
+    syncs: bool,
 }
 
 impl Run {
@@ -44,6 +45,7 @@ impl Run {
             new_link: world.paths.number(&plan.new_link.to_string_lossy()),
             is_interrupted: false,
             is_by_number: defects.has(Defect::SignalsByNumber),
+            syncs: !defects.has(Defect::SyncsNoFolder),
         }
     }
 }
@@ -68,6 +70,8 @@ enum Stage {
     Listeners(Box<Generation>),
     /// It has sent to so many processes without a master.
     Sent(usize),
+    /// Everybody sees what it has written, and it waits until that is on disk.
+    Written,
 }
 
 type Answer = Result<Reply, HostError>;
@@ -87,6 +91,7 @@ impl UnderWay {
             (Stage::Titles { .. }, _) => Wish::Act(Act::LookChild),
             (Stage::Listeners(_), _) => Wish::Act(Act::LookListeners),
             (Stage::Sent(_), _) => Wish::Act(Act::SendOrphans),
+            (Stage::Written, _) => Wish::Act(Act::Sync),
         }
     }
 
@@ -115,9 +120,9 @@ impl UnderWay {
         matches!(self.call, Call::Wait { .. })
     }
 
-    /// True if it touches nothing but the journal, which nobody else reads.
+    /// True if it touches nothing but the journal, which nobody else reads, or the disk, which nobody sees.
     pub(in crate::model) const fn is_private(&self) -> bool {
-        matches!(self.call, Call::Save(_) | Call::Act(Action::Note))
+        matches!(self.call, Call::Save(_) | Call::Act(Action::Note)) || matches!(self.stage, Stage::Written)
     }
 
     /// Whose pid file it reads, if it does that.
@@ -141,6 +146,10 @@ impl UnderWay {
             Stage::Titles { is_asleep, children } => self.titles(world, is_asleep, &children),
             Stage::Listeners(generation) => Some(Ok(self.listeners(world, *generation))),
             Stage::Sent(count) => self.send_on(world, run, count),
+            Stage::Written => {
+                world.sync_folders();
+                Some(Ok(Reply::Done))
+            }
         }
     }
 
@@ -173,10 +182,29 @@ impl UnderWay {
             Call::Knock { workers, .. } => Reply::Untaken(untaken(world, workers)),
             Call::ReadTroubles { .. } => Reply::Troubles(Vec::new()),
             Call::Act(Action::SignalOrphans { .. }) => return self.send_on(world, run, 0),
-            Call::Act(action) => return Some(act(world, plan, run, action)),
-            Call::Save(memory) => return Some(save(world, plan, memory)),
+            // Nobody else's file is written over.
+            Call::Act(Action::Replace(_)) if !plan.may_replace(files.at(Path::BINARY).map(file_id)) => {
+                Reply::Gone
+            }
+            Call::Act(Action::Replace(side)) => {
+                let done = replace(world, run, *side);
+                return self.written(run, done);
+            }
+            Call::Act(action) => return Some(act(world, run, action)),
+            Call::Save(memory) => {
+                let done = save(world, plan, memory);
+                return self.written(run, done);
+            }
             Call::Wait { .. } => Reply::Done,
         }))
+    }
+
+    /// True inside: it is not on disk by itself.
+    fn written(&mut self, run: &Run, done: Result<bool, HostError>) -> Option<Answer> {
+        match done {
+            Ok(true) if run.syncs => self.goes_on(Stage::Written),
+            done => Some(done.map(|_| Reply::Done)),
+        }
     }
 
     const fn master(&self) -> Option<Pid> {
@@ -266,30 +294,29 @@ fn orphans(
     kernel.living().filter(is_ours).filter(|process| !has_master(process)).filter_map(look).collect()
 }
 
-fn act(world: &mut World<'_>, plan: &Plan, run: &Run, action: &Action) -> Answer {
+/// True inside: it is not on disk by itself.
+fn replace(world: &mut World<'_>, run: &Run, side: Side) -> Result<bool, HostError> {
+    let link = match side {
+        Side::Old => run.old_link,
+        Side::New => run.new_link,
+    };
+    full_disk(world, "replacing the binary")?;
+    let is_late = world.is_about_to_replace();
+    let done = world.change(|kernel, around| {
+        let _ = kernel.unlink(Path::BESIDE, around);
+        kernel.files_mut().link(link, Path::BESIDE)?;
+        kernel.rename(Path::BESIDE, Path::BINARY, around)?;
+        // rename does nothing if both are already the same file.
+        let _ = kernel.unlink(Path::BESIDE, around);
+        Ok::<(), Errno>(())
+    });
+    done.map_err(|errno| HostError::os("replacing the binary", errno))?;
+    Ok(is_late)
+}
+
+fn act(world: &mut World<'_>, run: &Run, action: &Action) -> Answer {
     match action {
-        Action::Note | Action::SignalOrphans { .. } => Ok(Reply::Done),
-        // Nobody else's file is written over.
-        Action::Replace(_) if !plan.may_replace(world.state.kernel.files().at(Path::BINARY).map(file_id)) => {
-            Ok(Reply::Gone)
-        }
-        Action::Replace(side) => {
-            let link = match side {
-                Side::Old => run.old_link,
-                Side::New => run.new_link,
-            };
-            full_disk(world, "replacing the binary")?;
-            let done = world.change(|kernel, around| {
-                let _ = kernel.unlink(Path::BESIDE, around);
-                kernel.files_mut().link(link, Path::BESIDE)?;
-                kernel.rename(Path::BESIDE, Path::BINARY, around)?;
-                // rename does nothing if both are already the same file.
-                let _ = kernel.unlink(Path::BESIDE, around);
-                Ok::<(), Errno>(())
-            });
-            done.map_err(|errno| HostError::os("replacing the binary", errno))?;
-            Ok(Reply::Done)
-        }
+        Action::Note | Action::SignalOrphans { .. } | Action::Replace(_) => Ok(Reply::Done),
         Action::Signal { while_lives: Some(master), .. } if !lives(world, master) => Ok(Reply::Gone),
         Action::Signal { process, signal: told, .. } => Ok(signal(world, run, process, *told)),
         Action::RemoveOldbin => {
@@ -346,10 +373,10 @@ fn signal(world: &mut World<'_>, run: &Run, known: &Identity, signal: Signal) ->
     Reply::Done
 }
 
-fn save(world: &mut World<'_>, plan: &Plan, memory: &Memory) -> Answer {
+/// True inside: it is not on disk by itself.
+fn save(world: &mut World<'_>, plan: &Plan, memory: &Memory) -> Result<bool, HostError> {
     full_disk(world, "writing the journal")?;
-    world.state.journal = Some(Shared::new((plan.clone(), memory.clone())));
-    Ok(Reply::Done)
+    Ok(world.write_journal(plan, memory))
 }
 
 fn full_disk(world: &mut World<'_>, what: &str) -> Result<(), HostError> {

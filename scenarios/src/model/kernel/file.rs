@@ -153,6 +153,16 @@ impl Files {
         Ok(())
     }
 
+    /// The path names this file, whatever it named before.
+    pub fn call(&mut self, path: Path, inode: Inode) {
+        self.name(path, inode);
+    }
+
+    /// A part of what the file should hold is not on disk.
+    pub fn tear(&mut self, inode: Inode) {
+        self.fill(inode, Content::Garbage);
+    }
+
     fn name(&mut self, path: Path, inode: Inode) {
         match self.names.iter_mut().find(|(name, _)| *name == path) {
             Some((_, named)) => *named = inode,

@@ -18,6 +18,7 @@
 //! | `socket`, `connection`, `epoll` | listening sockets, connections, readiness |
 //! | `time` | virtual time |
 //! | `notice` | steps that nobody else notices |
+//! | `power` | the end of everything that runs |
 //! | `carry` | each effect, carried out |
 //! | `defects` | deliberate mistakes, for those who ask whether anybody would notice |
 //! | `puppets` | the same calls for processes that no machine drives: how this kernel is compared with Linux |
@@ -48,6 +49,7 @@ mod epoll;
 mod file;
 mod life;
 mod notice;
+mod power;
 mod process;
 mod puppets;
 mod seen;

@@ -58,6 +58,12 @@ pub fn carry_out(
     }
 }
 
+/// Why there is nothing to roll back.
+const SERVES_ALREADY: &str = "the old binary serves already";
+
+/// Why there is nothing to do, behind a restart.
+const RESTARTED: &str = "the machine was restarted since";
+
 /// The last words of a command that was not even begun.
 pub(super) const fn refused(words: String) -> Said {
     Said { claim: Claim::Refused, exit_code: Some(ExitCode::Refused as i32), words }
@@ -80,6 +86,7 @@ pub(super) fn begin(world: &mut World<'_>, command: &Command, defects: Defects) 
         return Err("another oldbin works on this nginx".into());
     }
     let entry = world.state.journal.clone();
+    let is_over = world.state.is_journal_over && !defects.has(Defect::ForgetsTheBoot);
     let run = |goal, wanted, (plan, memory): (Plan, Memory)| {
         let memory = memory.resumed();
         let intent = Intent { goal, plan, defects };
@@ -87,15 +94,18 @@ pub(super) fn begin(world: &mut World<'_>, command: &Command, defects: Defects) 
     };
     match command {
         Command::Upgrade(options) => {
-            if entry.is_some_and(|entry| !entry.1.is_finished()) {
+            if entry.is_some_and(|entry| !entry.1.is_finished()) && !is_over {
                 return Err("an earlier upgrade is not finished".into());
             }
             let wanted = if options.is_held { Outcome::Held } else { Outcome::Upgraded };
-            let plan = prepare(world, Path::NEW, options)?;
+            let plan = prepare(world, Path::NEW, options, defects)?;
             Ok(run(Goal::Forward, wanted, (plan, Memory::new())))
         }
         Command::Commit => {
             let (plan, memory) = found(entry)?;
+            if is_over {
+                return Err(RESTARTED.into());
+            }
             match memory.phase {
                 Phase::Held | Phase::Soaking | Phase::Draining | Phase::Committing | Phase::Watching => {
                     Ok(run(Goal::Commit, Outcome::Upgraded, (plan, memory)))
@@ -110,15 +120,23 @@ pub(super) fn begin(world: &mut World<'_>, command: &Command, defects: Defects) 
             if memory.is_finished() {
                 return Err("there is nothing to recover".into());
             }
+            if is_over {
+                return Err(RESTARTED.into());
+            }
             Ok(run(Goal::Forward, Outcome::Upgraded, (plan, memory)))
         }
         Command::Rollback(options) => {
             let (plan, memory) = unstuck(found(entry)?, world.now_ms());
-            if memory.phase == Phase::Finished(Outcome::Upgraded) && !plan.options.is_way_back {
+            // Whatever was under way when the machine went down is over, and the newer binary may be what came up.
+            let is_upgraded = memory.phase == Phase::Finished(Outcome::Upgraded);
+            if (is_upgraded || is_over && !memory.is_finished()) && !plan.options.is_way_back {
                 return upgrade_back(world, &plan, options, defects);
             }
             if memory.is_finished() {
-                return Err("the old binary serves already".into());
+                return Err(SERVES_ALREADY.into());
+            }
+            if is_over {
+                return Err(RESTARTED.into());
             }
             // A way back that was killed goes on: it is this very direction.
             if plan.options.is_way_back {
@@ -161,13 +179,17 @@ fn upgrade_back(
 ) -> Result<Run, String> {
     let options = Options { is_way_back: true, is_held: false, ..options.clone() };
     let new = world.paths.number(&done.old_link.to_string_lossy());
-    let plan = prepare(world, new, &options)?;
+    let kept = world.state.kernel.files().read(new);
+    if world.masters().any(|master| Some(Content::Image(master.image)) == kept) {
+        return Err(SERVES_ALREADY.into());
+    }
+    let plan = prepare(world, new, &options, defects)?;
     let intent = Intent { goal: Goal::Forward, plan, defects };
     Ok(Run { intent, memory: Memory::new(), wanted: Outcome::Upgraded })
 }
 
 /// Preflight: what it sees, and the two links that it lays beside the binary.
-fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, String> {
+fn prepare(world: &mut World<'_>, new: Path, options: &Options, defects: Defects) -> Result<Plan, String> {
     let kernel = &world.state.kernel;
     let oldbin_before = pid_file(kernel.files().read(Path::OLDBIN));
     let Some(Content::Pid(pid)) = kernel.files().read(Path::PID) else {
@@ -208,7 +230,7 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
     let old_workers = children().filter_map(look).filter(|child| child.title == Title::Worker).count();
     let listeners = master.fds.iter().map(|&(_, socket)| u64::from(socket)).collect();
     let new_workers = world.setting.confs[usize::from(kernel.conf())].workers;
-    let links = stage(world, &master, new_image);
+    let links = stage(world, &master, new_image, defects);
     let version = |image: u8| world.setting.images[usize::from(image)].version.to_string();
     let path = |path| PathBuf::from(world.paths.words(path));
     let files = world.state.kernel.files();
@@ -234,7 +256,7 @@ fn prepare(world: &mut World<'_>, new: Path, options: &Options) -> Result<Plan, 
 }
 
 /// Lays both binaries ready, each under a name of its own.
-fn stage(world: &mut World<'_>, master: &Proc, new_image: u8) -> (Path, Path) {
+fn stage(world: &mut World<'_>, master: &Proc, new_image: u8, defects: Defects) -> (Path, Path) {
     let old_link = world.paths.number(&format!("/nginx/sbin/.nginx.oldbin-{}", master.image));
     let files = world.state.kernel.files_mut();
     let in_place = files.at(Path::BINARY);
@@ -252,6 +274,14 @@ fn stage(world: &mut World<'_>, master: &Proc, new_image: u8) -> (Path, Path) {
         let _ = files.link(Path::BINARY, Path::NEW_LINK);
     } else {
         files.create(Path::NEW_LINK, Content::Image(new_image));
+    }
+    if defects.has(Defect::SyncsNoCopy) {
+        let copies = [old_link, Path::NEW_LINK].map(|link| world.state.kernel.files().at(link));
+        copies
+            .into_iter()
+            .flatten()
+            .filter(|&copy| Some(copy) != in_place)
+            .for_each(|copy| world.forgets_to_sync(copy));
     }
     (old_link, Path::NEW_LINK)
 }

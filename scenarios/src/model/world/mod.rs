@@ -1,11 +1,13 @@
 //! A world: the kernel, the clients and what goes wrong, moved one step at a time.
 //!
 //! [`World::tick`] is the only place where anything moves: see `motion`. After every step it is judged: see
-//! `judgement`. What goes wrong was decided before the first step: see `strike`.
+//! `judgement`. What goes wrong was decided before the first step: see `strike`, and for a machine that comes up again
+//! `restart`.
 
 mod judgement;
 mod mishap;
 mod motion;
+mod restart;
 mod snapshot;
 mod strike;
 #[cfg(test)]
@@ -15,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fake_nginx::machine::{ExitStatus, Pid, Signal};
-use orchestrator::machine::{Memory, Phase, Plan};
+use orchestrator::machine::Phase;
 use smallvec::SmallVec;
 
 use super::choice::{Act, Actor, Chooser, Name, Who};
@@ -25,8 +27,8 @@ use super::fault::{Fault, Planned};
 use super::kernel::{Around, Kernel, Path, Seen, Setting};
 use super::operator::Command;
 use super::paths::Paths;
+use super::power::{Entry, Unsynced};
 use super::record::Record;
-use super::shared::Shared;
 use crate::trace::{Event, What};
 
 use mishap::Mishaps;
@@ -50,7 +52,11 @@ pub struct State {
     /// Those who connect.
     pub clients: Clients,
     /// What the orchestrator has on disk.
-    pub journal: Option<Shared<(Plan, Memory)>>,
+    pub journal: Option<Entry>,
+    /// The journal is of an earlier boot.
+    pub is_journal_over: bool,
+    /// What a power failure may take back; `None`: nothing.
+    pub unsynced: Option<Box<Unsynced>>,
     last: Option<Pid>,
 }
 
@@ -113,6 +119,8 @@ pub struct World<'c> {
     first_stranger: Option<(u64, Signal)>,
     /// The first command that was not kept away, or changed something, while another one ran.
     first_beside: Option<Command>,
+    /// The first time that a restart started what it should not.
+    first_wrong_start: Option<String>,
     /// At which step the script last meddled.
     last_kill: Option<u32>,
     /// At which step the subject last began to look.
@@ -125,6 +133,10 @@ pub struct World<'c> {
     is_locked: bool,
     /// Where the journal stood when the last command was told that it was interrupted.
     interrupted_in: Option<Phase>,
+    /// The power may fail.
+    may_lose_power: bool,
+    /// It has failed, and the command that ran then does not know it.
+    has_lost_power: bool,
     deadline_ms: u64,
     /// Who looks on.
     #[cfg(test)]
@@ -158,19 +170,31 @@ impl<'c> World<'c> {
     #[must_use]
     pub fn boot(setting: Arc<Setting>, chooser: &'c mut dyn Chooser, wants_trace: bool) -> Self {
         let record = Record::new(&setting, wants_trace);
-        let state = State { kernel: Kernel::new(), clients: Clients::none(), journal: None, last: None };
+        let state = State {
+            kernel: Kernel::new(),
+            clients: Clients::none(),
+            journal: None,
+            is_journal_over: false,
+            unsynced: None,
+            last: None,
+        };
         let mut world = Self::at(state, setting, chooser, record);
-        world.with(|kernel, around| {
+        world.starts_nginx();
+        world
+    }
+
+    /// Somebody starts what is at the binary's path, and lets it come up.
+    fn starts_nginx(&mut self) {
+        self.with(|kernel, around| {
             around.seen.push(Seen::File(Path::BINARY));
             kernel.start(around)
         });
-        world.digest();
+        self.digest();
         loop {
-            let Some(pid) = world.state.kernel.runnable().map(|process| process.pid).next() else { break };
-            world.with(|kernel, around| kernel.step(pid, around));
-            world.digest();
+            let Some(pid) = self.state.kernel.runnable().map(|process| process.pid).next() else { break };
+            self.with(|kernel, around| kernel.step(pid, around));
+            self.digest();
         }
-        world
     }
 
     /// Goes on from a state that another world has reached; its trace begins here.
@@ -211,12 +235,15 @@ impl<'c> World<'c> {
             first_loss: None,
             first_stranger: None,
             first_beside: None,
+            first_wrong_start: None,
             last_kill: None,
             last_look: 0,
             has_hidden_blow: false,
             is_commanded: false,
             is_locked: false,
             interrupted_in: None,
+            may_lose_power: false,
+            has_lost_power: false,
             deadline_ms: u64::MAX,
             #[cfg(test)]
             witness: None,

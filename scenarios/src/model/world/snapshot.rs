@@ -105,6 +105,8 @@ impl World<'_> {
         self.first_loss = None;
         self.first_stranger = None;
         self.first_beside = None;
+        self.first_wrong_start = None;
+        self.has_lost_power = false;
     }
     /// What comes of this; afterwards everything is as it was, but that something may have been wrong.
     pub(in crate::model) fn aside<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {

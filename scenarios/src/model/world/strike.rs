@@ -66,6 +66,7 @@ impl World<'_> {
             Fault::ReusedPid => self.reuses_pid(which),
             Fault::Sent(order, whom) => self.gives_order(order, whom),
             Fault::SecondOperator => self.is_commanded && self.types_beside(),
+            Fault::PowerFailure => self.loses_power(which),
             Fault::SecondUsr2 => self.upgrading_master().is_some_and(|pid| self.send(pid, Signal::Usr2)),
             Fault::Crash | Fault::Interrupt | Fault::FullDisk => self.is_commanded,
         };
@@ -212,7 +213,7 @@ impl World<'_> {
         let taken = at.map(|at| self.struck.remove(at));
         self.counts.faults.extend(taken);
         if taken == Some(Fault::Interrupt) {
-            self.interrupted_in = self.state.journal.as_deref().map(|entry| entry.1.phase);
+            self.interrupted_in = self.entry().map(|entry| entry.1.phase);
         }
         taken.is_some()
     }
