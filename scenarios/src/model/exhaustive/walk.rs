@@ -1,5 +1,6 @@
 //! From a node to those that follow it.
 
+mod mishaps;
 mod reduce;
 mod whole;
 
@@ -12,27 +13,22 @@ use super::cell::{Cell, Procedure};
 use super::futures::Futures;
 use super::node::{Label, Left, Node};
 use super::subject::{Next, Running, Subject, Typed};
-use crate::model::choice::{Act, Actor, Calm, Name};
+use crate::model::choice::{Act, Calm, Name};
 use crate::model::client::Clients;
-use crate::model::fault::{Fault, Whom};
 use crate::model::host::Run;
 use crate::model::judge;
 use crate::model::kernel::Setting;
 use crate::model::operator::{self, Command, Ended};
-use crate::model::power::Restart;
 use crate::model::runbook::{Book, Reading, Said};
 use crate::model::script::{Mistakes, PATIENCE_MS, RECOVERIES, Script};
 use crate::model::truth::Promise;
 use crate::model::world::{Snapshot, State, Tick, Way, Wish, World};
-
 use crate::scenario::Claim;
+
 use reduce::Steps;
 
 /// Whoever is at work for longer waits for ever: longer than all deadlines of the orchestrator together.
 const END_MS_MAX: u64 = 3_600_000;
-
-/// The clock's step.
-const TIME_PASSES: Name = Name { actor: Actor::TIME, act: Act::Pass };
 
 /// What an edge leads to.
 pub(super) enum Reached {
@@ -162,74 +158,6 @@ impl<'c> Walker<'c> {
             Behind::Wrong(why) => Reached::Wrong(why),
             Behind::End => Reached::End,
         }
-    }
-
-    fn mishaps(&mut self, node: &Node, mut found: impl FnMut(&mut Self, Label, Reached)) {
-        let faults: &[Fault] = if node.left.faults > 0 { &self.cell.faults } else { &[] };
-        for &fault in faults.iter().filter(|fault| node.subject.can_meet(**fault)) {
-            for which in 0..self.whiches(fault, node) {
-                self.world.restore(&node.world);
-                if !self.world.inflict(fault, which) {
-                    break;
-                }
-                let left = Left { faults: node.left.faults - 1, ..node.left };
-                let behind = self.at(node.subject.clone().meets(fault), left);
-                let reached = self.reached(behind);
-                found(self, Label::Fault(fault, which), reached);
-            }
-        }
-        if faults.contains(&Fault::SecondOperator)
-            && let Subject::Types(Typed::Own(next @ 1..)) = node.subject
-        {
-            self.types_between(node, next, &mut found);
-        }
-        let wish = self.wish(&node.subject);
-        // Who waits for a program waits for ever.
-        let is_waiting = matches!(wish, Wish::Time(until_ms) | Wish::Change(until_ms) if until_ms < u64::MAX);
-        if node.left.stalls > 0 && is_waiting {
-            self.world.restore(&node.world);
-            if self.world.ways(wish).ways.iter().all(|way| *way != Way::Time) {
-                let left = Left { stalls: node.left.stalls - 1, ..node.left };
-                let behind = self.go(node.subject.clone(), left, (Way::Time, TIME_PASSES), wish);
-                let reached = self.reached(behind);
-                found(self, Label::Stall, reached);
-            }
-        }
-        if node.left.crashes > 0 && matches!(node.subject, Subject::Runs(_)) {
-            self.world.restore(&node.world);
-            self.world.command_ends();
-            // Who judges counts it as a fault.
-            self.world.counts.faults.push(Fault::Crash);
-            let left = Left { crashes: node.left.crashes - 1, ..node.left };
-            let behind = self.at(Subject::Killed, left);
-            let reached = self.reached(behind);
-            found(self, Label::Crash, reached);
-        }
-    }
-
-    /// Somebody else types something between two commands.
-    fn types_between(&mut self, node: &Node, next: u8, found: &mut impl FnMut(&mut Self, Label, Reached)) {
-        for command in operator::others() {
-            self.world.restore(&node.world);
-            self.world.counts.faults.push(Fault::SecondOperator);
-            let left = Left { faults: node.left.faults - 1, ..node.left };
-            let subject = Subject::Types(Typed::Between(command.clone(), next));
-            let behind = self.at(subject, left);
-            let reached = self.reached(behind);
-            found(self, Label::Between(command), reached);
-        }
-    }
-
-    /// How many there are at most that this fault can strike.
-    fn whiches(&self, fault: Fault, node: &Node) -> u8 {
-        let is_of_several = matches!(fault, Fault::Blow(_, Whom::OldWorker | Whom::NewWorker));
-        let count = match is_of_several {
-            true => usize::from(self.cell.workers),
-            false if fault == Fault::PowerFailure => Restart::COUNT_MAX.into(),
-            false if fault == Fault::ReusedPid => node.world.state.kernel.free_pids().count(),
-            false => 1,
-        };
-        u8::try_from(count).unwrap_or(u8::MAX)
     }
 
     fn wish(&self, subject: &Subject) -> Wish {
