@@ -94,7 +94,7 @@ fn a_budget_is_spent(intent: &Intent) -> bool {
     };
     let soaking = winched(Phase::Soaking);
     let forgives = !is_not_good_enough(&decide(&intent, &soaking, &troubled(drained(), 1), 100));
-    once.failures == 1
+    (once.failures, once.failed_ms) == (1, Some(1_000))
         && forgives
         && is_not_good_enough(&decide(&intent, &soaking, &troubled(drained(), 2), 100))
 }
