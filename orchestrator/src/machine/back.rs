@@ -118,7 +118,7 @@ fn without_new(turn: &Turn<'_>, old: &Generation) -> Decision {
 
 /// Orphans go once the old workers are there to take over; if these never come, the orphans stay.
 fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
-    let is_revived = may_be_told_until(turn, old).is_none() && is_enough(turn, old, serving(turn, old));
+    let is_revived = may_be_told_until(turn, old).is_none() && is_enough(turn, old);
     if !is_revived && !turn.has(Defect::TellsOrphansFirst) {
         return None;
     }
@@ -133,13 +133,15 @@ fn end_orphans_gently(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
 fn revive(turn: &Turn<'_>, old: &Generation) -> Option<Decision> {
     let memory = turn.memory;
     if let Some(until_ms) = may_be_told_until(turn, old) {
-        return Some(turn.wait(until_ms, Waiting::OldWorkersStop));
+        let is_hasty = turn.has(Defect::HupsIntoTheWinch) && memory.hups == 0;
+        return Some(if is_hasty { hup(turn, old) } else { turn.wait(until_ms, Waiting::OldWorkersStop) });
     }
     if let Some(decision) = wake(turn, old) {
         return Some(decision);
     }
-    let serving = serving(turn, old);
-    if is_enough(turn, old, serving) {
+    // One from before that seems to serve has had its time: it has not heard of WINCH, which was never sent, and serves.
+    let serving = old.workers().count();
+    if is_enough(turn, old) {
         // Workers that are there and long overdue with their sockets are as good as they will get.
         let is_served = memory.winched_ms.is_none()
             || old.accepts_everywhere()
@@ -241,31 +243,18 @@ fn may_be_told_until(turn: &Turn<'_>, old: &Generation) -> Option<u64> {
     let memory = turn.memory;
     let until_ms = memory.winched_ms?.saturating_add(TITLE_MS_MAX);
     let may_be_told = |worker| memory.hups == 0 || is_from_before(memory, worker);
-    let is_early = turn.now_ms < until_ms && !turn.has(Defect::HupsIntoTheWinch);
-    (is_early && old.workers().any(may_be_told)).then_some(until_ms)
+    (turn.now_ms < until_ms && old.workers().any(may_be_told)).then_some(until_ms)
 }
 
-/// How many old workers serve. After WINCH those from before count only if one of them has not heard of it
-/// though there was time: then WINCH was never sent.
-fn serving(turn: &Turn<'_>, old: &Generation) -> usize {
-    let memory = turn.memory;
-    let is_time_over = memory.winched_ms.is_none_or(|at| turn.now_ms >= at.saturating_add(TITLE_MS_MAX));
-    let from_before = old.workers().filter(|worker| is_from_before(memory, worker)).count();
-    if memory.winched_ms.is_none() || is_time_over && from_before > 0 {
-        return old.workers().count();
-    }
-    old.workers().count() - from_before
-}
-
-/// True if so many old workers are all that there will be: their master sleeps with nothing pending, and has
-/// only children that have told what they are.
+/// True if the old workers are all that there will be: their master sleeps with nothing pending, and has only children
+/// that have told what they are.
 ///
 /// Preflight may have counted in the middle of a reload, when the workers from before it and those after it
 /// both run. The configuration's number is the other bound.
-fn is_enough(turn: &Turn<'_>, old: &Generation, workers: usize) -> bool {
+fn is_enough(turn: &Turn<'_>, old: &Generation) -> bool {
     let plan = &turn.intent.plan;
     let promised = plan.old_workers.min(plan.new_workers).max(1);
-    turn.is_settled(old) && workers >= usize::from(promised)
+    turn.is_settled(old) && old.workers().count() >= usize::from(promised)
 }
 
 fn is_from_before(memory: &Memory, worker: &super::Process) -> bool {

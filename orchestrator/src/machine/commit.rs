@@ -323,7 +323,7 @@ fn healthy(turn: &Turn<'_>) -> Result<(), Reason> {
     }
     // A held upgrade may be reloaded meanwhile; its workers need not be those that were ready.
     let ended = if memory.phase == Phase::Held { 0 } else { ended(turn) };
-    if ended > 0 && memory.failures.saturating_add(ended) > intent.plan.options.forgiven {
+    if memory.failures.saturating_add(ended) > intent.plan.options.forgiven {
         return Err(Reason::NewWorkerDied);
     }
     Ok(())
