@@ -5,9 +5,9 @@
 mod table;
 
 use orchestrator::machine::{
-    Action, Decision, Depth, FileId, Identity, Intent, Memory, Missing, Observation, Options, Outcome, Phase,
-    PidFile, Plan, Process, Reason, Retire, Retirement, Side, Signal, StuckState, Title, Waiting, decide,
-    find_new_master,
+    Action, Decision, Depth, Drops, FileId, Identity, Intent, LogMark, Memory, Missing, Observation, Options,
+    Outcome, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Side, Signal, StuckState, Title,
+    Waiting, decide, find_new_master,
 };
 use table::{
     NEW, OLD, before, drained, generation, intent, memory, new_workers, old_workers, overlap, process,
@@ -136,15 +136,31 @@ fn a_soak_comes_between_the_drain_and_the_commit_point_if_the_operator_wants_one
     assert_eq!(sent(&hasty), Some((100, Signal::Quit)));
 }
 
+/// Red when one kind of question is asked only beside another one.
 #[test]
-fn probes_and_checks_can_each_be_asked() {
+fn probes_checks_the_log_and_drops_can_each_be_asked_for() {
     let wish = || vec!["a wish".to_owned()];
-    for options in [Options { probes: wish(), ..Options::NONE }, Options { checks: wish(), ..Options::NONE }]
-    {
-        let intent = wanting(options);
-        assert!(intent.plan.can_ask(Depth::Brief), "{intent:?}");
-        assert_eq!(decide(&intent, &memory(Phase::Changing), &overlap(), 10), Decision::Ask(Depth::Brief));
+    let log = LogMark { path: "/var/log/nginx/error.log".into(), file: OLD, length: 7 };
+    let wishes = [
+        wanting(Options { probes: wish(), ..Options::NONE }),
+        wanting(Options { checks: wish(), ..Options::NONE }),
+    ];
+    for intent in &wishes {
+        assert_eq!(decide(intent, &memory(Phase::Changing), &overlap(), 10), Decision::Ask(Depth::Brief));
     }
+    let [probes, checks] = wishes;
+    let log = planned(|plan| plan.baseline.log = Some(log));
+    let drops = planned(|plan| plan.baseline.dropped = Some(Drops::default()));
+    for intent in [probes, checks, log, drops] {
+        assert!(intent.plan.can_ask(Depth::Brief), "{intent:?}");
+    }
+}
+
+/// What `oldbin upgrade` does if nothing else is said.
+#[test]
+fn a_usual_upgrade_soaks_watches_a_tenth_of_that_and_lets_no_probe_be_ten_times_slower() {
+    let expected = Options { soak_ms: 30_000, watch_ms: 3_000, slower_max: 10, ..Options::NONE };
+    assert_eq!(Options::usual(30_000), expected);
 }
 
 /// A held upgrade may be reloaded, and without forgiveness there is nothing to count.

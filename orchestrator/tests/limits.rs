@@ -240,6 +240,7 @@ fn a_wait_ends_when_something_is_due_and_after_a_second_at_the_latest() {
         ("the ladder's WINCH", told(true), &restored, 1_500, 2_000, &new),
         ("KILL, to one that loads", told(true), &loading, 500, 1_000, &new),
         ("the end of a drain", told(false), &going, 500, 1_500, &new),
+        ("a long drain", told(false), &going, 30_000, 31_000, &new),
         ("old workers that drain", winched(Phase::Soaking), &draining, 7_000, 8_000, &drains),
     ];
     for (what, memory, seen, now_ms, until_ms, why) in cases {

@@ -6,7 +6,7 @@
 mod table;
 
 use orchestrator::machine::{
-    Action, Answers, Baseline, Decision, Defect, Depth, Generation, Goal, Intent, Memory, Observation,
+    Action, Answers, Baseline, Decision, Defect, Depth, Drops, Generation, Goal, Intent, Memory, Observation,
     Options, Outcome, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Signal, StuckState, Title,
     Waiting, decide,
 };
@@ -275,4 +275,13 @@ fn where_nothing_can_be_asked_nobody_is() {
     let intent = Intent { plan, goal: Goal::Forward, ..intent() };
     assert!(matches!(decide(&intent, &winched(Phase::Soaking), &drained(), 0), Decision::Wait { .. }));
     assert_eq!(decide(&intent, &winched(Phase::Draining), &drained(), 0), Decision::Ask(Depth::Thorough));
+}
+
+/// Red when either count is taken for the answer.
+#[test]
+fn a_connection_is_lost_when_both_counts_have_risen() {
+    let before = Drops { packets: 5, overflows: 7 };
+    assert_eq!(Drops { packets: 9, overflows: 7 }.since(&before), 0);
+    assert_eq!(Drops { packets: 5, overflows: 9 }.since(&before), 0);
+    assert_eq!(Drops { packets: 9, overflows: 9 }.since(&before), 2);
 }

@@ -1,11 +1,13 @@
 //! The words that an operator reads, and the rules that the sources keep.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use orchestrator::Refusal;
+use orchestrator::machine::{Outcome, StuckState};
 
 /// `oldbin`'s own help, asked from a process of its own: this one is also `oldbin`.
 fn help(arguments: &[&str]) -> String {
@@ -169,4 +171,29 @@ fn the_machine_imports_nothing_of_the_world() {
             assert!(!is_crate_import, "{}: {line}", path.display());
         }
     }
+}
+
+/// Red when an end is told in the words of another one, or in none.
+#[test]
+fn every_end_has_words_of_its_own_and_every_stuck_state_a_remedy() {
+    let states = [
+        StuckState::NoMaster,
+        StuckState::OnlyUnfitNewMaster,
+        StuckState::NewMasterDiedAfterCommit,
+        StuckState::NewWorkersMissing,
+        StuckState::OldMasterStays,
+        StuckState::OldWorkersMissing,
+        StuckState::NewGenerationStays,
+        StuckState::PidFileWrong,
+        StuckState::PidFileLost,
+        StuckState::FileNotRestored,
+        StuckState::NewFileNotInstalled,
+        StuckState::WayBackUndone,
+    ];
+    let said: BTreeSet<_> = states.iter().map(|state| state.says()).collect();
+    assert_eq!(said.len(), states.len());
+    assert!(states.iter().all(|state| state.remedy().ends_with('.')));
+    let ends = [Outcome::Upgraded, Outcome::Draining, Outcome::Held, Outcome::RolledBack, Outcome::Refused];
+    let names: Vec<_> = ends.into_iter().chain([Outcome::Stuck(states[0])]).map(Outcome::name).collect();
+    assert_eq!(names, ["upgraded", "draining", "held", "rolled-back", "refused", "stuck"]);
 }

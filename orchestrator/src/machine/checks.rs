@@ -212,17 +212,3 @@ pub(super) fn too_much(turn: &Turn<'_>, answers: &Answers) -> Option<Reason> {
 fn note(memory: Memory) -> Decision {
     Decision::Act(Action::Note, memory)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Red when either count is taken for the answer.
-    #[test]
-    fn a_connection_is_lost_when_both_counts_have_risen() {
-        let before = Drops { packets: 5, overflows: 7 };
-        assert_eq!(Drops { packets: 9, overflows: 7 }.since(&before), 0);
-        assert_eq!(Drops { packets: 5, overflows: 9 }.since(&before), 0);
-        assert_eq!(Drops { packets: 9, overflows: 9 }.since(&before), 2);
-    }
-}
