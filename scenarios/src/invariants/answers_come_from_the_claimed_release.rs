@@ -116,4 +116,27 @@ mod tests {
             assert!(matches!(judge(NAME, &run), Finding::Unchecked { .. }));
         }
     }
+
+    /// The release that an answer names counts, whoever seems to have given it.
+    #[test]
+    fn the_version_of_an_answer_counts_before_its_worker() {
+        let named = |claim, version: &str| {
+            let mut run = upgraded(claim).request(60, Kind::Fresh, None, Fate::Served { status: 200 });
+            if let Some(What::Request(request)) = run.trace.events.last_mut().map(|event| &mut event.what) {
+                request.version = Some(version.into());
+            }
+            judge(NAME, &run)
+        };
+        assert_eq!(named(Claim::Upgraded, "1.26.3"), Finding::Held);
+        assert_eq!(named(Claim::RolledBack, "1.22.1"), Finding::Held);
+        assert!(named(Claim::Upgraded, "1.22.1").is_violated());
+        assert!(named(Claim::RolledBack, "1.26.3").is_violated());
+        assert!(matches!(named(Claim::Upgraded, "1.99.9"), Finding::Unchecked { .. }), "of neither");
+    }
+
+    #[test]
+    fn an_answer_that_began_with_the_rest_is_behind_it() {
+        let run = upgraded(Claim::Upgraded).slow(50, 80, 11);
+        assert!(judge(NAME, &run).is_violated());
+    }
 }

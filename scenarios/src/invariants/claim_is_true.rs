@@ -396,4 +396,141 @@ mod tests {
         unseen.trace.events.retain(|event| !matches!(event.what, What::Binary { .. }));
         assert!(matches!(judge(NAME, &unseen), Finding::Unchecked { .. }));
     }
+
+    /// Red when anything else excuses a subject that gives up, or when nothing does.
+    #[test]
+    fn who_gives_up_is_excused_by_two_faults_or_by_the_last_masters_end() {
+        let gives_up = |run: Run, said: &str| {
+            let run = run.claims_but_should(60, Claim::Stuck, Claim::Upgraded);
+            let mut trace = run.trace;
+            if let Some(What::Claimed { said: words, .. }) =
+                trace.events.last_mut().map(|event| &mut event.what)
+            {
+                said.clone_into(words);
+            }
+            !judge(NAME, &Run { trace }).is_violated()
+        };
+        let disk = |run: Run| run.moment(41, "struck.full-disk");
+        let undone = StuckState::WayBackUndone.says();
+        assert!(!gives_up(held(), ""));
+        assert!(!gives_up(disk(held()), ""), "one fault is no excuse");
+        assert!(gives_up(disk(disk(held())), ""));
+        assert!(gives_up(disk(held()), undone), "a way back has none of its own");
+        assert!(!gives_up(held(), undone), "nothing struck");
+        assert!(!gives_up(held().struck(50, 20, "KILL", "kill-new-master").died(51, 20, None), ""));
+        let last = held().died(35, 10, None).struck(50, 20, "KILL", "kill-new-master");
+        assert!(gives_up(last, ""), "it is told to go, and was the last");
+        assert!(!gives_up(upgraded().signal(50, 20, "QUIT"), ""), "the run has felled nobody");
+        let failed = disk(disk(held())).claims_but_should(60, Claim::Failed, Claim::Upgraded);
+        assert!(judge(NAME, &failed).is_violated(), "it was not stuck");
+    }
+
+    #[test]
+    fn what_struck_behind_the_last_look_is_none_of_the_subjects_business() {
+        let begun = || Run::new().rest(5).moment(20, "subject.last-look");
+        let killed =
+            upgraded().struck(39, 21, "KILL", "kill-new-worker").struck(39, 22, "KILL", "kill-new-worker");
+        let nobody = killed.died(40, 21, None).died(40, 22, None).claims(41, Claim::Upgraded);
+        assert_eq!(judge(NAME, &nobody), Finding::Held);
+        let touched = begun().struck(30, 11, "KILL", "kill-old-worker").claims(40, Claim::Refused).rest(50);
+        assert_eq!(judge(NAME, &touched), Finding::Held);
+        let disk = begun().moment(30, "struck.full-disk").binary(31, "1.26.3").claims(40, Claim::Refused);
+        assert_eq!(judge(NAME, &disk), Finding::Held, "who did that is not to be told");
+        let before =
+            Run::new().moment(1, "struck.full-disk").rest(5).binary(31, "1.26.3").claims(40, Claim::Refused);
+        assert!(judge(NAME, &before).is_violated());
+    }
+
+    #[test]
+    fn what_moves_between_two_acts_is_nobodys_doing() {
+        let first = upgraded().rest(39).claims(40, Claim::Upgraded);
+        let second = first.binary(45, "1.26.3").rest(50).claims(60, Claim::Refused);
+        assert_eq!(judge(NAME, &second), Finding::Held);
+    }
+
+    #[test]
+    fn the_masters_own_signals_touch_nothing() {
+        let chld = Run::new().rest(5).signal(20, 10, "CHLD").claims(40, Claim::Refused);
+        assert_eq!(judge(NAME, &chld), Finding::Held);
+    }
+
+    /// Red when the age of a process is not asked for where its release tells nothing.
+    #[test]
+    fn generations_are_told_apart_where_versions_are_not() {
+        let same: fn(Run) -> Run = Run::of_one_release;
+        let unseen: fn(Run) -> Run = |run| run.with_versions(None);
+        for change in [same, unseen] {
+            assert_eq!(judge(NAME, &change(upgraded().claims(40, Claim::Upgraded))), Finding::Held);
+            assert_eq!(judge(NAME, &change(rolled_back().claims(40, Claim::RolledBack))), Finding::Held);
+            let reserve = why(&change(held().claims(40, Claim::Upgraded)));
+            assert!(reserve.contains("master 10 of the other release is still there"), "{reserve}");
+            let stays = why(&change(rolled_back().worker(39, 23, 20).claims(40, Claim::RolledBack)));
+            assert!(stays.contains("worker 23 of the other release is still there"), "{stays}");
+            let nobody = why(&change(held().drains(38, 21).drains(38, 22).claims(40, Claim::Upgraded)));
+            assert!(nobody.contains("master 20 of 1.26.3 has no worker"), "{nobody}");
+        }
+        let two = held().binary(32, "1.22.1").claims(40, Claim::RolledBack);
+        assert!(why(&same(two)).contains("master 10 of 1.26.3 has no worker"), "the older one is meant");
+    }
+
+    /// The second upgrade is taken back to what the first one brought.
+    #[test]
+    fn a_way_back_leads_to_what_served_when_the_upgrade_began() {
+        let chained = |saved: &str| {
+            let first = upgraded().claims(40, Claim::Upgraded).rest(50);
+            let second = first.step(60, 2, "oldbin upgrade --new nginx").moment(61, saved);
+            second.claims(70, Claim::RolledBack)
+        };
+        assert_eq!(judge(NAME, &chained("subject.save")), Finding::Held);
+        assert_eq!(why(&chained("subject.look")), "claims rolled-back, but no master of 1.22.1 runs");
+        let by_hand = upgraded().step(60, 2, "kill -USR2").moment(61, "subject.save");
+        assert!(judge(NAME, &by_hand.claims(70, Claim::RolledBack)).is_violated(), "that began no upgrade");
+        let first = Run::new().step(6, 1, "oldbin upgrade --new nginx").moment(7, "subject.save");
+        assert_eq!(judge(NAME, &first.claims(70, Claim::RolledBack)), Finding::Held);
+    }
+
+    /// Red when the workers of a master that the run felled are called the subject's, or those of any other are not.
+    #[test]
+    fn workers_of_a_master_that_was_felled_before_the_upgrade_are_none_of_its_business() {
+        let felled = |at_ms, fault: &str| {
+            let run = Run::new().master(1, 30, 1, 3, "1.22.1").push(
+                1,
+                What::Born {
+                    pid: 31,
+                    parent: 30,
+                    role: Role::Worker,
+                    generation: 3,
+                    version: Some("1.22.1".into()),
+                },
+            );
+            let run = run.signal(at_ms, 30, "KILL").moment(at_ms, fault).died(at_ms, 30, None);
+            let run = run.step(10, 1, "oldbin upgrade").moment(11, "subject.save").binary(12, "1.26.3");
+            let run = run.new_generation(20).died(31, 11, None).died(31, 12, None).died(32, 10, None);
+            run.moment(35, "subject.last-look").claims(40, Claim::Upgraded)
+        };
+        assert_eq!(judge(NAME, &felled(2, "struck.kill-old-master")), Finding::Held);
+        assert!(judge(NAME, &felled(2, "something-else")).is_violated());
+        assert!(judge(NAME, &felled(15, "struck.kill-old-master")).is_violated(), "it could see them");
+    }
+
+    #[test]
+    fn an_oldbin_file_may_be_left_only_by_another_master_that_was_felled() {
+        let left = |pid, fault: &str| {
+            let run = Run::new().moment(1, fault).signal(2, 20, "KILL").moment(2, "struck.kill-new-master");
+            let run = if fault.is_empty() { Run::new() } else { run };
+            let run = run.file(6, PidFile::Oldbin, Content::Pid(pid)).rest(7).moment(8, "subject.last-look");
+            judge(NAME, &run.claims(40, Claim::RolledBack)).is_violated()
+        };
+        assert!(!left(99, "felled"));
+        assert!(left(10, "felled"), "it is the one that serves");
+        assert!(left(99, ""), "nobody was felled");
+    }
+
+    #[test]
+    fn where_signals_are_not_seen_a_master_that_ends_was_told_to_go() {
+        let ends = held().claims(40, Claim::Upgraded).died(900, 10, None).blind_to(Evidence::Signals);
+        assert_eq!(judge(NAME, &ends), Finding::Held);
+        let stays = held().claims(40, Claim::Upgraded).died(900, 20, None).blind_to(Evidence::Signals);
+        assert!(judge(NAME, &stays).is_violated());
+    }
 }

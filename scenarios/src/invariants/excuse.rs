@@ -204,3 +204,159 @@ pub(super) fn has_saved(trace: &Trace, began: usize) -> bool {
     act.take_while(|event| !matches!(event.what, What::StepEnded { .. }))
         .any(|event| matches!(&event.what, What::Moment { name } if name == SAVED))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Run;
+    use super::*;
+    use crate::trace::Kind;
+
+    /// The milliseconds at which nobody need accept, of those from 0 to 200.
+    fn gaps(run: &Run) -> Vec<(u64, u64)> {
+        Excuses::of(&run.trace)
+            .nobody_accepts
+            .iter()
+            .map(|&(from, until)| (from / 1_000, until / 1_000))
+            .collect()
+    }
+
+    const FOR_EVER: u64 = u64::MAX / 1_000;
+
+    #[test]
+    fn a_story_has_no_excuses() {
+        let run = Run::new().signal(20, 10, "KILL").signal(21, 11, "TERM").died(22, 11, None);
+        let run = run.moment(23, "worker-1.born");
+        assert_eq!(Excuses::of(&run.trace), Excuses::default());
+    }
+
+    /// Red when a gap begins without a blow, or ends before somebody accepts who was not hit.
+    #[test]
+    fn nobody_need_accept_from_a_blow_to_a_worker_until_another_one_does() {
+        let hit = Run::new().struck(20, 11, "KILL", "kill-old-worker");
+        assert_eq!(gaps(&hit), [(20, FOR_EVER)]);
+        let forked = hit.clone().died(21, 11, None).worker(25, 13, 10);
+        assert_eq!(gaps(&forked.clone().accepts(30, 13)), [(20, 30)]);
+        assert_eq!(gaps(&forked.clone().accepts(30, 12)), [(20, FOR_EVER)], "it was there before");
+        assert_eq!(gaps(&forked.clone().died(28, 13, None).accepts(30, 13)), [(20, FOR_EVER)], "it has died");
+        assert_eq!(gaps(&forked.drains(28, 13).accepts(30, 13)), [(20, FOR_EVER)], "it drains");
+        assert_eq!(
+            gaps(&hit.clone().rest(40)),
+            [(20, 40)],
+            "the other one serves, and nothing moves any more"
+        );
+        let two = hit.struck(22, 12, "KILL", "kill-old-worker");
+        assert_eq!(gaps(&two.rest(40)), [(20, FOR_EVER)], "nobody is left");
+        let told = Run::new().drains(10, 11).struck(20, 11, "TERM", "term-old-worker");
+        assert_eq!(gaps(&told), [], "it accepted no more");
+    }
+
+    #[test]
+    fn a_master_takes_its_workers_with_it_unless_it_is_killed() {
+        let killed = Run::new().struck(20, 10, "KILL", "kill-old-master");
+        assert_eq!(gaps(&killed), []);
+        assert!(Excuses::of(&killed.trace).felled.is_empty());
+        let term = Run::new().struck(20, 10, "TERM", "term-old-master");
+        assert_eq!(gaps(&term), [(20, FOR_EVER)]);
+        assert_eq!(Excuses::of(&term.trace).felled.into_keys().collect::<Vec<_>>(), [11, 12]);
+        let quit = Run::new().struck(20, 10, "QUIT", "quit-old-master");
+        assert_eq!(gaps(&quit), [(20, FOR_EVER)]);
+        assert!(Excuses::of(&quit.trace).felled.is_empty(), "their requests are answered");
+        // Its own workers are no replacement, whatever it forks yet; those of the other master are.
+        let late = quit.worker(25, 13, 10);
+        assert_eq!(gaps(&late.clone().accepts(30, 13)), [(20, FOR_EVER)]);
+        assert_eq!(gaps(&late.new_generation(40).accepts(50, 21)), [(20, 50)]);
+        let loading = Run::new().master(10, 20, 10, 2, "1.26.3").struck(20, 20, "TERM", "term-new-master");
+        assert_eq!(gaps(&loading), [], "it has no workers yet");
+        let born = loading.worker(30, 21, 20);
+        assert_eq!(gaps(&born), [(30, FOR_EVER)]);
+        assert!(Excuses::of(&born.trace).felled.contains_key(&21));
+    }
+
+    #[test]
+    fn a_gap_is_excused_as_far_as_it_can_be_seen() {
+        let run = Run::new().struck(100, 11, "KILL", "kill-old-worker").worker(150, 13, 10);
+        let excuses = Excuses::of(&run.accepts(200, 13).trace);
+        let sight_us = SIGHT_MS * 1_000;
+        assert!(excuses.excuse_nobody(0, 100_000 - sight_us));
+        assert!(!excuses.excuse_nobody(0, 100_000 - sight_us - 1));
+        assert!(excuses.excuse_nobody(200_000 + sight_us, 900_000));
+        assert!(!excuses.excuse_nobody(200_000 + sight_us + 1, 900_000));
+        assert!(excuses.excuse_nobody(120_000, 130_000));
+    }
+
+    #[test]
+    fn a_request_is_lost_with_the_worker_that_was_felled_and_with_no_other() {
+        let sight_us = SIGHT_MS * 1_000;
+        let hit =
+            Run::new().struck(100, 11, "KILL", "kill-old-worker").died(120, 11, None).died(121, 12, None);
+        let loss = |worker, from_us, until_us| {
+            Excuses::of(&hit.trace).excuse_loss(&hit.trace, worker, from_us, until_us)
+        };
+        assert!(loss(Some(11), 0, 110_000) && loss(None, 0, 110_000));
+        assert!(!loss(Some(12), 0, 110_000), "nobody has felled it");
+        assert!(loss(Some(11), 0, 100_000 - sight_us));
+        assert!(!loss(Some(11), 0, 100_000 - sight_us - 1), "it was over before the blow");
+        assert!(loss(Some(11), 120_000, 130_000));
+        assert!(!loss(Some(11), 120_001, 130_000), "it began behind the death");
+        let quit = Run::new().struck(100, 11, "QUIT", "quit-old-worker").died(120, 11, None);
+        assert!(!Excuses::of(&quit.trace).excuse_loss(&quit.trace, Some(11), 0, 110_000));
+    }
+
+    #[test]
+    fn faults_are_counted_and_known_by_name_and_masters_by_the_time_of_their_blow() {
+        let run = Run::new().struck(20, 10, "KILL", "kill-old-master");
+        let last = run.last();
+        let excuses = Excuses::of(&run.moment(30, "struck.full-disk").trace);
+        assert_eq!(excuses.faults(), 2);
+        assert!(excuses.has_struck("full-disk") && !excuses.has_struck("crash"));
+        assert!(excuses.has_felled_master());
+        assert!(
+            excuses.has_felled(10, 20_001)
+                && !excuses.has_felled(10, 20_000)
+                && !excuses.has_felled(20, 20_001)
+        );
+        assert!(excuses.have_struck(last, last + 1) && !excuses.have_struck(last + 2, last + 9));
+        assert!(!excuses.have_struck(0, last), "before it");
+        let worker = Excuses::of(&Run::new().struck(20, 11, "KILL", "kill-old-worker").trace);
+        assert!(!worker.has_felled_master() && !worker.has_felled(11, 20_001));
+    }
+
+    /// Red when what the subject could know excuses it, or what it could not does not.
+    #[test]
+    fn a_claim_is_excused_by_what_struck_behind_its_last_look_and_before_the_next_rest() {
+        let begun = || Run::new().step(10, 1, "oldbin upgrade");
+        let is_excused = |run: Run| {
+            let began =
+                run.trace.events.iter().position(|event| matches!(event.what, What::StepBegan { .. }));
+            let is_claim = |event: &crate::trace::Event| matches!(event.what, What::Claimed { .. });
+            let claimed = run.trace.events.iter().position(is_claim).expect("it claims");
+            Excuses::of(&run.trace).excuse_claim(&run.trace, began.expect("it begins"), claimed)
+        };
+        let kill = |run: Run, ms| run.struck(ms, 11, "KILL", "kill-old-worker");
+        let look = |run: Run| run.moment(30, LAST_LOOK);
+        let claims = |run: Run| run.claims(60, crate::scenario::Claim::Upgraded);
+        assert!(!is_excused(claims(look(begun()))));
+        assert!(is_excused(claims(kill(look(begun()), 40))));
+        assert!(!is_excused(claims(look(kill(begun(), 20)))), "it could look");
+        assert!(is_excused(claims(kill(begun(), 20))), "it looked before, if at all");
+        assert!(is_excused(claims(look(kill(begun(), 20)).died(31, 11, None))), "it was seen to the end");
+        assert!(is_excused(kill(claims(look(begun())), 70).rest(80)));
+        assert!(!is_excused(kill(claims(look(begun())).rest(70), 80)), "all was at rest");
+        for name in ["crash", "interrupt", "full-disk", "new-binary"] {
+            let own = look(begun()).moment(40, &format!("{STRUCK}{name}"));
+            assert!(!is_excused(claims(own)), "the subject knows of {name}");
+        }
+    }
+
+    #[test]
+    fn a_journal_is_saved_in_the_act_that_begins_there() {
+        let ended = |run: Run| run.push(30, What::StepEnded { step: 1, failure: None });
+        let run = Run::new().step(10, 1, "oldbin upgrade");
+        let began = run.last();
+        assert!(has_saved(&run.clone().moment(20, SAVED).trace, began));
+        assert!(!has_saved(&run.clone().moment(20, LAST_LOOK).trace, began));
+        assert!(!has_saved(&ended(run).moment(40, SAVED).trace, began), "by the next one");
+        let before = Run::new().moment(5, SAVED).served(6, Kind::Fresh, 11);
+        assert!(!has_saved(&before.trace, before.last()));
+    }
+}

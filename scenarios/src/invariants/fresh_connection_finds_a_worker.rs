@@ -96,4 +96,25 @@ mod tests {
         let run = Run::new().served(10, Kind::Kept, 11);
         assert!(matches!(judge(NAME, &run), Finding::Unchecked { .. }));
     }
+
+    /// Red when a blow excuses what it did not cause.
+    #[test]
+    fn a_worker_that_the_run_felled_excuses_the_gap_and_the_connections_that_it_had() {
+        let hit =
+            || Run::new().struck(100, 11, "KILL", "kill-old-worker").died(110, 11, None).worker(115, 13, 10);
+        let asked = |run: Run, ms, pid, fate| judge(NAME, &run.request(ms, Kind::Fresh, pid, fate));
+        assert_eq!(asked(hit(), 120, None, Fate::Refused), Finding::Held);
+        let replaced = || hit().accepts(120, 13);
+        assert!(asked(replaced(), 300, None, Fate::Refused).is_violated());
+        assert!(asked(Run::new(), 120, None, Fate::Refused).is_violated());
+        let slow = |fate| {
+            let mut run = replaced().slow(90, 300, 11);
+            if let Some(What::Request(request)) = run.trace.events.last_mut().map(|event| &mut event.what) {
+                request.started_us = 90_000;
+                request.fate = fate;
+            }
+            judge(NAME, &run)
+        };
+        assert_eq!(slow(Fate::Dropped), Finding::Held);
+    }
 }

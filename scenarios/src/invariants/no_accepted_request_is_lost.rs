@@ -139,4 +139,16 @@ mod tests {
         let blind = cut.blind_to(Evidence::ExitStatus);
         assert!(matches!(judge(NAME, &blind), Finding::Unchecked { .. }));
     }
+
+    /// Red when a blow excuses what it did not cause: an answer that another worker cut.
+    #[test]
+    fn a_worker_that_the_run_felled_excuses_what_it_had_begun_and_nothing_else() {
+        let hit = || Run::new().struck(100, 11, "KILL", "kill-old-worker").died(110, 11, None);
+        let asked = |pid, fate| judge(NAME, &hit().request(105, Kind::Kept, Some(pid), fate));
+        assert_eq!(asked(11, Fate::Truncated), Finding::Held);
+        assert!(asked(12, Fate::Truncated).is_violated());
+        assert_eq!(asked(12, Fate::Dropped), Finding::Held, "nobody need accept");
+        let early = Run::new().request(20, Kind::Kept, Some(11), Fate::Dropped);
+        assert!(judge(NAME, &early.struck(100, 11, "KILL", "kill-old-worker")).is_violated());
+    }
 }

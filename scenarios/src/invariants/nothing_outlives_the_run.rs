@@ -45,4 +45,15 @@ mod tests {
         let cut_off = Run { trace: Trace { events: Vec::new(), ..Run::new().trace } };
         assert!(matches!(judge(NAME, &cut_off), Finding::Unchecked { .. }));
     }
+
+    #[test]
+    fn who_has_lost_a_master_that_the_run_felled_may_stay_and_is_counted_otherwise() {
+        let left = |run: Run| {
+            let survivor = |pid| What::Survivor { pid, title: "nginx: worker process".into() };
+            judge(NAME, &run.rest(10).push(20, survivor(11)).push(20, survivor(12)))
+        };
+        assert_eq!(left(Run::new().struck(5, 10, "KILL", "kill-old-master")), Finding::Held);
+        let Finding::Violated { why, .. } = left(Run::new()) else { panic!("two stayed") };
+        assert_eq!(why, "process 11 (nginx: worker process) and 1 more stayed behind");
+    }
 }

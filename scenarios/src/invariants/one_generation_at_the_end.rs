@@ -132,4 +132,27 @@ mod tests {
             Finding::Unchecked { .. }
         ));
     }
+
+    /// Red when a run that struck nobody excuses a mess, or one that did does not excuse the mess that it made.
+    #[test]
+    fn what_the_run_did_itself_is_excused_and_no_more() {
+        let disk = |run: Run| run.moment(35, "struck.full-disk");
+        let stuck = |run: Run| judge(NAME, &run.claims(41, Claim::Stuck).rest(50));
+        assert!(matches!(stuck(disk(upgraded())), Finding::Unchecked { .. }));
+        assert!(stuck(upgraded()).is_violated(), "nothing struck");
+        assert!(judge(NAME, &disk(upgraded()).claims(41, Claim::Failed).rest(50)).is_violated());
+        let felled = |run: Run| run.struck(36, 10, "KILL", "kill-old-master").died(37, 10, None);
+        let alone = felled(Run::new()).claims(41, Claim::Failed).rest(50);
+        assert!(matches!(judge(NAME, &alone), Finding::Unchecked { .. }), "nobody is left");
+        let orphaned = felled(Run::new().new_generation(20)).claims(41, Claim::Upgraded).rest(50);
+        assert_eq!(judge(NAME, &orphaned), Finding::Held);
+        let reloaded = |run: Run| run.moment(35, "struck.reload").claims(41, Claim::Failed).rest(50);
+        assert_eq!(judge(NAME, &reloaded(Run::new().worker(36, 13, 10))), Finding::Held);
+        assert!(
+            judge(NAME, &reloaded(Run::new().died(36, 12, None))).is_violated(),
+            "a reload takes nobody away"
+        );
+        let more = Run::new().worker(36, 13, 10).claims(41, Claim::Failed).rest(50);
+        assert_eq!(why(&more), "master 10 has 3 workers instead of 2");
+    }
 }

@@ -133,4 +133,11 @@ mod tests {
         assert!(matches!(judge(NAME, &cut_off), Finding::Unchecked { .. }));
         assert!(matches!(judge(NAME, &cut_off.rest(10)), Finding::Unchecked { .. }));
     }
+
+    #[test]
+    fn a_master_that_the_run_felled_leaves_its_file_behind() {
+        let run = Run::new().died(10, 11, None).died(10, 12, None);
+        let felled = run.struck(11, 10, "KILL", "kill-old-master").died(11, 10, None).rest(20);
+        assert!(matches!(judge(NAME, &felled), Finding::Unchecked { .. }));
+    }
 }

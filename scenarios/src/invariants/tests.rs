@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::excuse::STRUCK;
 use super::{Finding, INVARIANTS};
 use crate::scenario::{Claim, WorldKind};
 use crate::trace::{
@@ -113,6 +114,42 @@ impl Run {
             self.trace.events.iter().filter(|event| matches!(event.what, What::Claimed { .. })).count();
         let act = u32::try_from(acts).expect("few acts") + 1;
         self.push(ms, What::Claimed { act, claim, expected, exit_code: Some(0), said: "said\n".into() })
+    }
+
+    pub(crate) fn moment(self, ms: u64, name: &str) -> Self {
+        self.push(ms, What::Moment { name: name.into() })
+    }
+
+    /// The laboratory sends a signal, which is the fault of this name.
+    pub(crate) fn struck(self, ms: u64, to: u32, signal: &str, fault: &str) -> Self {
+        self.signal(ms, to, signal).moment(ms, &format!("{STRUCK}{fault}"))
+    }
+
+    pub(crate) fn accepts(self, ms: u64, pid: u32) -> Self {
+        self.push(ms, What::Listening { pid, address: "127.0.0.1:80".into(), accepting: true })
+    }
+
+    /// The same, where both generations run one release.
+    pub(crate) fn of_one_release(self) -> Self {
+        let one = self.trace.header.new.clone();
+        let mut run = self.with_versions(Some(one.clone()));
+        run.trace.header.old.clone_from(&one);
+        for event in &mut run.trace.events {
+            if let What::Binary { version } = &mut event.what {
+                *version = Some(one.clone());
+            }
+        }
+        run
+    }
+
+    /// The same, where every process tells this version.
+    pub(crate) fn with_versions(mut self, told: Option<String>) -> Self {
+        for event in &mut self.trace.events {
+            if let What::Born { version, .. } = &mut event.what {
+                version.clone_from(&told);
+            }
+        }
+        self
     }
 
     pub(crate) fn rest(self, ms: u64) -> Self {
