@@ -24,7 +24,7 @@ pub(super) fn check(trace: &Trace) -> Finding {
     };
     let rested_us = trace.events[rest].at_us;
     let state = State::at(trace, trace.events.len());
-    let mut answers = 0;
+    let mut has_answered = false;
     for (position, _, request) in
         trace.select(|what| if let What::Request(r) = what { Some(r) } else { None })
     {
@@ -32,7 +32,7 @@ pub(super) fn check(trace: &Trace) -> Finding {
             continue;
         }
         match side(request, &state, &trace.header) {
-            Some(side) if side == claimed => answers += 1,
+            Some(side) if side == claimed => has_answered = true,
             Some(_) => {
                 let who = request.pid.map_or("somebody".into(), |pid| format!("worker {pid}"));
                 let version = request.version.as_deref().unwrap_or("the other release");
@@ -42,7 +42,7 @@ pub(super) fn check(trace: &Trace) -> Finding {
             None => {}
         }
     }
-    if answers == 0 { Finding::unchecked("nobody asked behind the last claim's rest") } else { Finding::Held }
+    if has_answered { Finding::Held } else { Finding::unchecked("nobody asked behind the last claim's rest") }
 }
 
 /// Which release answered.

@@ -15,11 +15,11 @@ use crate::trace::{Content, Evidence, Header, Role, Trace, What};
 pub(super) fn check(trace: &Trace) -> Finding {
     let excuses = Excuses::of(trace);
     let mut began = act_began(trace, 0);
-    let mut claims = 0;
+    let mut has_claimed = false;
     let mut unchecked = None;
     for position in 0..trace.events.len() {
         let What::Claimed { act, claim, expected, said, .. } = &trace.events[position].what else { continue };
-        claims += 1;
+        has_claimed = true;
         if claim != expected && !(*claim == Claim::Stuck && may_be_stuck(trace, position, said, &excuses)) {
             let why = format!("act {act} claims {claim}, and should claim {expected}: {}", last_line(said));
             return Finding::violated(trace, position, why);
@@ -41,10 +41,10 @@ pub(super) fn check(trace: &Trace) -> Finding {
         }
         began = act_began(trace, position + 1);
     }
-    match (claims, unchecked) {
-        (0, _) => Finding::unchecked("nothing was claimed"),
-        (_, Some(unchecked)) => unchecked,
-        (_, None) => Finding::Held,
+    match unchecked {
+        _ if !has_claimed => Finding::unchecked("nothing was claimed"),
+        Some(unchecked) => unchecked,
+        None => Finding::Held,
     }
 }
 
@@ -511,6 +511,25 @@ mod tests {
         assert_eq!(judge(NAME, &felled(2, "struck.kill-old-master")), Finding::Held);
         assert!(judge(NAME, &felled(2, "something-else")).is_violated());
         assert!(judge(NAME, &felled(15, "struck.kill-old-master")).is_violated(), "it could see them");
+    }
+
+    #[test]
+    fn another_masters_end_excuses_no_worker_of_the_old_one() {
+        let run = Run::new().master(1, 30, 1, 3, "1.22.1").struck(2, 30, "KILL", "kill-old-master");
+        let run = run.died(2, 30, None).step(10, 1, "oldbin upgrade").moment(11, "subject.save");
+        let run = run.binary(12, "1.26.3").new_generation(20).died(31, 11, None).died(32, 10, None);
+        let left = run.moment(35, "subject.last-look").claims(40, Claim::Upgraded);
+        assert_eq!(why(&left), "claims upgraded, but worker 12 of the other release is still there");
+    }
+
+    /// nginx gives the file its name back when it has reaped the other master.
+    #[test]
+    fn an_oldbin_file_is_there_as_long_as_a_master_is_on_its_way_out() {
+        let retired = held().binary(32, "1.22.1").worker(33, 13, 10).drains(35, 21).drains(35, 22);
+        let leaving = retired.signal(36, 20, "QUIT").died(37, 21, None);
+        assert_eq!(judge(NAME, &leaving.clone().claims(40, Claim::RolledBack)), Finding::Held);
+        let gone = leaving.died(38, 20, None).claims(40, Claim::RolledBack);
+        assert_eq!(why(&gone), "claims rolled-back, but the oldbin file is still there");
     }
 
     #[test]

@@ -342,6 +342,8 @@ mod tests {
         assert!(is_excused(claims(look(kill(begun(), 20)).died(31, 11, None))), "it was seen to the end");
         assert!(is_excused(kill(claims(look(begun())), 70).rest(80)));
         assert!(!is_excused(kill(claims(look(begun())).rest(70), 80)), "all was at rest");
+        let late = claims(look(begun())).served(65, Kind::Fresh, 11).rest(70);
+        assert!(!is_excused(kill(late, 80)), "all was at rest, if not at once");
         for name in ["crash", "interrupt", "full-disk", "new-binary"] {
             let own = look(begun()).moment(40, &format!("{STRUCK}{name}"));
             assert!(!is_excused(claims(own)), "the subject knows of {name}");

@@ -107,14 +107,10 @@ mod tests {
         let replaced = || hit().accepts(120, 13);
         assert!(asked(replaced(), 300, None, Fate::Refused).is_violated());
         assert!(asked(Run::new(), 120, None, Fate::Refused).is_violated());
-        let slow = |fate| {
-            let mut run = replaced().slow(90, 300, 11);
-            if let Some(What::Request(request)) = run.trace.events.last_mut().map(|event| &mut event.what) {
-                request.started_us = 90_000;
-                request.fate = fate;
-            }
-            judge(NAME, &run)
-        };
-        assert_eq!(slow(Fate::Dropped), Finding::Held);
+        // One that accepts no more leaves no gap, and cuts what it has.
+        let drains =
+            || Run::new().drains(90, 11).struck(100, 11, "KILL", "kill-old-worker").died(110, 11, None);
+        assert_eq!(asked(drains(), 105, Some(11), Fate::Dropped), Finding::Held);
+        assert!(asked(drains(), 105, Some(11), Fate::Refused).is_violated());
     }
 }

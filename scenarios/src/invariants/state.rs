@@ -184,3 +184,33 @@ impl State {
         self.processes.values().filter(|process| process.is_alive())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Run;
+    use super::*;
+
+    #[test]
+    fn what_is_known_at_a_position_is_known_behind_its_event() {
+        let run = Run::new().drains(30, 11);
+        let at = |position| State::at(&run.trace, position).processes[&11].draining_us;
+        assert_eq!((at(run.last() - 1), at(run.last())), (None, Some(30_000)));
+    }
+
+    /// A generation goes back to the old release, or forward from the new one.
+    #[test]
+    fn a_version_tells_more_than_a_generation_unless_both_releases_have_it() {
+        let mut header = Run::new().trace.header;
+        let of = |generation, version: &str| {
+            let run = Run::new().master(10, 99, 1, generation, version);
+            State::at(&run.trace, run.last()).processes[&99].clone()
+        };
+        assert_eq!(of(2, "1.22.1").side(&header), Side::Old);
+        assert_eq!(of(1, "1.26.3").side(&header), Side::New);
+        assert_eq!(of(1, "1.99.9").side(&header), Side::Old);
+        assert_eq!(of(2, "1.99.9").side(&header), Side::New);
+        header.new.clone_from(&header.old);
+        assert_eq!(of(1, "1.22.1").side(&header), Side::Old);
+        assert_eq!(of(2, "1.22.1").side(&header), Side::New);
+    }
+}
