@@ -29,8 +29,11 @@ fn alone() -> Observation {
     Observation { old: None, oldbin: PidFile::Absent, ..drained() }
 }
 
+/// What an action is known by.
+type IsIt = fn(&Action) -> bool;
+
 /// How often this is done, if nothing ever comes of it, until the phase ends or nothing more is done.
-fn tries(memory: &Memory, seen: &Observation, is_it: fn(&Action) -> bool) -> usize {
+fn tries(memory: &Memory, seen: &Observation, is_it: IsIt) -> usize {
     let mut known = memory.clone();
     let mut done = 0;
     for now_ms in (0..600_000).step_by(500) {
@@ -51,8 +54,8 @@ fn tries(memory: &Memory, seen: &Observation, is_it: fn(&Action) -> bool) -> usi
 
 #[test]
 fn what_never_helps_is_tried_so_often_and_no_more() {
-    let winches: fn(&Action) -> bool = |action| matches!(action, Action::Signal { process, signal: Signal::Winch, .. } if process.pid == 100);
-    let hups: fn(&Action) -> bool =
+    let winches: IsIt = |action| matches!(action, Action::Signal { process, signal: Signal::Winch, .. } if process.pid == 100);
+    let hups: IsIt =
         |action| matches!(action, Action::Signal { process, signal: Signal::Hup, .. } if process.pid == 100);
     let unsure = Memory { is_winch_unsure: true, ..winched(Phase::Draining) };
     let restored = Observation { binary: Some(OLD), ..drained() };
@@ -60,7 +63,7 @@ fn what_never_helps_is_tried_so_often_and_no_more() {
     let doubled = old_with(&workers([103, 104, 105, 106]), before());
     let put_back = Observation { binary: Some(OLD), ..alone() };
     let left = Observation { oldbin: PidFile::Pid(100), ..alone() };
-    let cases: [(&str, Memory, Observation, fn(&Action) -> bool, usize); 9] = [
+    let cases: [(&str, Memory, Observation, IsIt, usize); 9] = [
         ("WINCH to workers that accept", winched(Phase::Draining), overlap(), winches, 3),
         ("WINCH that may not have been sent", unsure, drained(), winches, 3),
         ("HUP that brings nobody", winched(Phase::Back), restored, hups, 3),
@@ -284,4 +287,13 @@ fn another_attempt_at_the_way_back_begins_anew_and_knows_why() {
     assert!(!again.is_finished());
     let resumed = Memory { is_asked_again: true, ..memory(Phase::Changing) }.resumed();
     assert_eq!(resumed, memory(Phase::Changing), "its own second USR2 is still to come");
+}
+
+/// Red when a drain of hours keeps a processor busy, or when a start is noticed late.
+#[test]
+fn only_what_ends_with_time_or_with_a_process_is_waited_for_without_a_fast_timer() {
+    let patient = [Waiting::Soak, Waiting::Probe, Waiting::Watch, Waiting::OldWorkersDrain(1)];
+    assert!(patient.iter().all(Waiting::is_patient));
+    let shown_by_a_title = [Waiting::NewMaster, Waiting::NewWorkers, Waiting::OldWorkersStop];
+    assert!(!shown_by_a_title.iter().any(Waiting::is_patient));
 }
