@@ -5,9 +5,9 @@
 mod table;
 
 use orchestrator::machine::{
-    Action, Decision, Depth, Drops, FileId, Identity, Intent, LogMark, Memory, Missing, Observation, Options,
-    Outcome, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Side, Signal, StuckState, Title,
-    Waiting, decide, find_new_master,
+    Action, Decision, Defect, Depth, Drops, FileId, Identity, Intent, LogMark, Memory, Missing, Observation,
+    Options, Outcome, Phase, PidFile, Plan, Process, Reason, Retire, Retirement, Side, Signal, StuckState,
+    Title, Waiting, decide, find_new_master,
 };
 use table::{
     NEW, OLD, before, drained, generation, intent, memory, new_workers, old_workers, overlap, process,
@@ -91,6 +91,17 @@ fn workers_that_the_new_master_has_left_stay_until_the_old_ones_are_back() {
     assert!(!told(&hupped, &fresh[..1], 100), "one is not enough");
     assert!(!told(&winched(Phase::Back), &old_workers(), 100), "WINCH may be on its way to them");
     assert!(told(&winched(Phase::Back), &old_workers(), 1_000), "it is not");
+}
+
+/// A HUP that comes together with WINCH starts workers that are drained at once. Red, too, when the deliberate defect
+/// changes nothing.
+#[test]
+fn hup_waits_until_winch_has_had_its_time() {
+    let restored = Observation { binary: Some(OLD), ..overlap() };
+    let waits = decide(&intent(), &winched(Phase::Back), &restored, 10);
+    assert!(matches!(waits, Decision::Wait { why: Waiting::OldWorkersStop, until_ms: 1_000 }), "{waits:?}");
+    let hasty = Intent { defects: [Defect::HupsIntoTheWinch].into_iter().collect(), ..intent() };
+    assert_eq!(sent(&decide(&hasty, &winched(Phase::Back), &restored, 10)), Some((100, Signal::Hup)));
 }
 
 /// Another hand has told the old workers to go: their master forks others by itself, and HUP would add to them.
