@@ -232,6 +232,17 @@ mod tests {
     }
 
     #[test]
+    fn whose_master_has_died_is_told_by_the_one_that_lives() {
+        let alone = Run::new().died(20, 10, None);
+        let ended = ["new-master.died", "old-master.exited"].map(|name| first(name, &alone));
+        assert_eq!(ended, [None, None], "nobody older or younger is there");
+        let old = Run::new().new_generation(10).died(20, 10, None);
+        assert_eq!(first("new-master.died", &old), None);
+        let new = Run::new().new_generation(10).died(20, 20, None);
+        assert_eq!(first("old-master.exited", &new), None);
+    }
+
+    #[test]
     fn a_slow_request_that_began_in_a_drain_was_not_in_flight_when_it_began() {
         let run = Run::new().drains(20, 11).slow(21, 30, 11);
         assert_eq!(first("slow-request.in-a-drain", &run), None);
