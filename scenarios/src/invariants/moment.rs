@@ -243,6 +243,14 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_without_a_younger_master_is_no_old_one() {
+        assert_eq!(first("old-workers.draining", &Run::new().drains(20, 11)), None);
+        assert_eq!(first("old-workers.draining", &Run::new().new_generation(10).drains(20, 21)), None);
+        let reloaded = Run::new().drains(20, 11).worker(21, 13, 10);
+        assert_eq!(first("old-workers.restored", &reloaded), None, "by a reload, with nobody younger there");
+    }
+
+    #[test]
     fn a_slow_request_that_began_in_a_drain_was_not_in_flight_when_it_began() {
         let run = Run::new().drains(20, 11).slow(21, 30, 11);
         assert_eq!(first("slow-request.in-a-drain", &run), None);
