@@ -254,6 +254,15 @@ mod tests {
     fn a_slow_request_that_began_in_a_drain_was_not_in_flight_when_it_began() {
         let run = Run::new().drains(20, 11).slow(21, 30, 11);
         assert_eq!(first("slow-request.in-a-drain", &run), None);
+        let quick = Run::new().drains(20, 11).served(20, Kind::Fresh, 11);
+        assert_eq!(first("slow-request.in-a-drain", &quick), None);
+    }
+
+    #[test]
+    fn a_file_that_was_put_there_once_was_not_put_back() {
+        let once = Run::new().of_one_release();
+        assert_eq!(first("binary.replaced", &once), Some(once.last()));
+        assert_eq!(first("binary.restored", &once), None);
     }
 
     #[test]
