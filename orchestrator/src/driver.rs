@@ -233,7 +233,8 @@ pub fn observe(
     let mut orphans = Vec::new();
     if is_one_gone || are_both_gone {
         let known = memory.new_workers.iter().chain(&memory.old_workers).cloned().collect();
-        let kin = if intent.defects.has(Defect::LooksForNewOrphansOnly) { Vec::new() } else { kin(plan) };
+        let kin =
+            if intent.defects.has(Defect::LooksForNewOrphansOnly) { Vec::new() } else { kin(plan, memory) };
         orphans = host.orphans(plan.new_file, kin, &plan.listeners, known)?;
         if let Some(alone) = find_new_master_alone(plan, &orphans, pid_file).filter(|_| are_both_gone) {
             new = host.generation(alone, listeners(needs.audits_new))?;
@@ -248,9 +249,10 @@ pub fn observe(
 }
 
 /// Every file that a process of this upgrade may execute, besides the new one: a new binary that was started
-/// late executes whatever was put back.
-fn kin(plan: &Plan) -> Vec<FileId> {
-    plan.old.exe.into_iter().chain([plan.old_file, plan.binary_before]).collect()
+/// late executes whatever was put back, or whatever somebody else has put there.
+fn kin(plan: &Plan, memory: &Memory) -> Vec<FileId> {
+    let seen = memory.new.as_ref().and_then(|new| new.exe);
+    plan.old.exe.into_iter().chain(seen).chain([plan.old_file, plan.binary_before]).collect()
 }
 
 /// Everybody whose end matters.

@@ -42,6 +42,19 @@ fn a_new_file_that_was_announced_and_is_not_there_is_put_there() {
     assert!(matches!(decision, Decision::Act(Action::Replace(Side::New), _)), "{decision:?}");
 }
 
+/// Somebody replaced the file between USR2 and exec. Red when that is not remembered: should the new master die now, its workers
+/// are known by what they execute.
+#[test]
+fn a_new_master_of_another_file_is_remembered_with_it() {
+    let other = FileId { device: 1, inode: 9 };
+    let seen = Observation { new: Some(generation(200, other, &[])), ..overlap() };
+    let decision = decide(&intent(), &memory(Phase::Changing), &seen, 10);
+
+    assert_eq!(reason(&decision), Some(&Reason::WrongBinary));
+    let Decision::Act(_, known) = decision else { panic!("it turns back: {decision:?}") };
+    assert_eq!(known.new.and_then(|new| new.exe), Some(other));
+}
+
 /// A package manager may have put another file there before the upgrade, and in a container nobody sees what runs.
 #[test]
 fn the_old_file_is_back_when_it_is_the_one_from_before_or_the_one_that_runs() {

@@ -102,7 +102,11 @@ pub(super) fn change(turn: &Turn<'_>) -> Decision {
                 return retire(turn, old, Signal::Winch, Some(new), memory);
             }
         },
-        Err(Unready::Never(reason)) => return turn.turn_back(reason),
+        Err(Unready::Never(reason)) => {
+            // Should it die, its workers are known by what it executes.
+            let known = Memory { new: Some(new.master.identity.clone()), ..memory.clone() };
+            return Decision::Act(Action::Note, known.turn_back(reason, turn.now_ms));
+        }
         Err(Unready::NotYet(why, missing)) => (why, missing),
     };
     not_ready(turn, missing.0, missing.1)
