@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{SIGHT_MS, State};
-use crate::trace::{Role, Trace, What};
+use crate::trace::{Event, Role, Trace, What};
 
 /// How the moment begins that tells of a random script's fault.
 pub(crate) const STRUCK: &str = "struck.";
@@ -53,6 +53,7 @@ impl Excuses {
         let mut since_us = None;
         // Masters that leave and take their workers with them, and why.
         let mut leavers: BTreeMap<u32, &str> = BTreeMap::new();
+        let told = told_to_end(trace);
         for (position, event) in trace.events.iter().enumerate() {
             state.apply(event);
             // A master that is hit while it loads hears of it only once its workers are there.
@@ -65,7 +66,7 @@ impl Excuses {
                 }
             }
             if let Some(began_us) = since_us
-                && excuses.is_replaced(&state, &leavers, began_us, &event.what)
+                && excuses.is_replaced(&state, (&leavers, &told), began_us, event)
             {
                 excuses.nobody_accepts.push((began_us, event.at_us));
                 since_us = None;
@@ -105,15 +106,27 @@ impl Excuses {
         excuses
     }
 
-    /// True if somebody accepts who came after the blow, or somebody else and all is at rest.
-    fn is_replaced(&self, state: &State, leavers: &BTreeMap<u32, &str>, began_us: u64, what: &What) -> bool {
-        let stays = |worker: &super::Process| worker.is_serving() && !leavers.contains_key(&worker.parent);
+    /// True if somebody accepts who came after the blow and stays, or somebody else and all is at rest.
+    ///
+    /// A master that was told to end while it loads starts its workers, and only then hears of it.
+    fn is_replaced(
+        &self,
+        state: &State,
+        (leavers, told): (&BTreeMap<u32, &str>, &BTreeMap<u32, u64>),
+        began_us: u64,
+        event: &Event,
+    ) -> bool {
+        let is_told =
+            |master: &u32| told.get(master).is_some_and(|&at_us| at_us <= event.at_us + SIGHT_MS * 1_000);
+        let stays = |worker: &super::Process| {
+            worker.is_serving() && !leavers.contains_key(&worker.parent) && !is_told(&worker.parent)
+        };
         let is_well =
             |pid: &u32| !self.felled.contains_key(pid) && state.processes.get(pid).is_some_and(stays);
-        if let What::Listening { pid, accepting: true, .. } = what {
+        if let What::Listening { pid, accepting: true, .. } = &event.what {
             return is_well(pid) && state.processes.get(pid).is_some_and(|of| of.born_us >= began_us);
         }
-        *what == What::Quiescent && state.processes.keys().any(is_well)
+        event.what == What::Quiescent && state.processes.keys().any(is_well)
     }
 
     /// How many faults there were, a faulty new binary among them.
@@ -198,6 +211,19 @@ impl Excuses {
     }
 }
 
+/// When each process was first seen to be told that it shall end, which nothing takes back.
+fn told_to_end(trace: &Trace) -> BTreeMap<u32, u64> {
+    let mut told = BTreeMap::new();
+    for event in &trace.events {
+        if let What::Signal { to, signal, arrived: true, .. } = &event.what
+            && matches!(signal.as_str(), "QUIT" | "TERM")
+        {
+            told.entry(*to).or_insert(event.at_us);
+        }
+    }
+    told
+}
+
 /// True if the subject put a journal in its place in the act that begins there.
 pub(super) fn has_saved(trace: &Trace, began: usize) -> bool {
     let act = trace.events.iter().skip(began + 1);
@@ -248,6 +274,18 @@ mod tests {
         assert_eq!(gaps(&two.rest(40)), [(20, FOR_EVER)], "nobody is left");
         let told = Run::new().drains(10, 11).struck(20, 11, "TERM", "term-old-worker");
         assert_eq!(gaps(&told), [], "it accepted no more");
+    }
+
+    /// Red when workers that a new master starts only to end them end an excuse: nobody is there when they have gone.
+    #[test]
+    fn whoever_comes_up_only_to_go_replaces_nobody() {
+        let hit = Run::new().new_generation(10).struck(20, 10, "TERM", "term-old-master");
+        let up = hit.worker(21, 23, 20).accepts(22, 23);
+        assert_eq!(gaps(&up), [(20, 22)]);
+        assert_eq!(gaps(&up.clone().arrives(25, 20, "QUIT")), [(20, FOR_EVER)]);
+        let late = 23 + SIGHT_MS;
+        assert_eq!(gaps(&up.clone().arrives(late, 20, "QUIT")), [(20, 22)], "somebody told it later");
+        assert_eq!(gaps(&up.arrives(25, 20, "WINCH")), [(20, 22)], "which can be taken back");
     }
 
     #[test]

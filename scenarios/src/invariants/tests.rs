@@ -89,6 +89,11 @@ impl Run {
         self.push(ms, What::Signal { from: None, to, signal: signal.into(), arrived: false })
     }
 
+    /// The receiver's log tells of it.
+    pub(crate) fn arrives(self, ms: u64, to: u32, signal: &str) -> Self {
+        self.push(ms, What::Signal { from: None, to, signal: signal.into(), arrived: true })
+    }
+
     pub(crate) fn file(self, ms: u64, file: PidFile, content: Content) -> Self {
         self.push(ms, What::PidFile { file, content })
     }
