@@ -26,7 +26,6 @@ impl Worker {
         }
         let deadlines = self.connections.iter().flatten().map(|connection| connection.deadline_ms);
         let until_ms = deadlines.chain(self.shutdown_at_ms).min();
-        self.now_ms = 0;
         self.go(Step::Waiting, Effect::WaitEvents { until_ms })
     }
 

@@ -97,7 +97,6 @@ pub struct Worker {
     is_exiting: bool,
     serves: Serves,
     shutdown_at_ms: Option<u64>,
-    /// When it was woken; 0 while it waits.
     now_ms: u64,
     /// Accepted connections modulo 16, by place in the cycle's sockets.
     accepts: SmallVec<[u8; 2]>,
