@@ -51,11 +51,11 @@ pub(crate) struct Explore {
     /// runbook); several times for several [default: those that every change must pass]
     #[arg(long, value_name = "WORDS", requires = "exhaustive", value_parser = exhaustive::named)]
     pub(crate) cell: Vec<Cell>,
-    /// A crash of the orchestrator besides one fault instead, two workers, an upgrade and a rollback for each kind, for a
-    /// minute or two
+    /// A crash of the orchestrator besides one fault instead, two workers, an upgrade and a rollback for each kind, for some
+    /// minutes
     #[arg(long, requires = "exhaustive", conflicts_with = "cell")]
     pub(crate) crashes: bool,
-    /// With --crashes: a client besides, who asks once at any time, for a quarter of an hour
+    /// With --crashes: a client besides, who asks once at any time, for an hour or two
     #[arg(long, requires = "crashes")]
     pub(crate) client: bool,
     /// Wider bounds instead, for half an hour
