@@ -1,7 +1,6 @@
 //! Which nodes were met, in which order the others come, and the way to one.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 use super::cell::Cell;
 use super::node::{Label, Node};
@@ -109,36 +108,10 @@ struct Met {
     print: u64,
     from: u32,
     depth: u32,
-    is_visited: bool,
 }
 
-/// A state that waits for its visit. Some wait twice, as a shorter way was found.
-struct Waits {
-    /// How soon.
-    rank: (Reverse<u32>, Reverse<u32>),
-    number: u32,
-    node: Box<Node>,
-}
-
-impl PartialEq for Waits {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank
-    }
-}
-
-impl Eq for Waits {}
-
-impl PartialOrd for Waits {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waits {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank.cmp(&other.rank)
-    }
-}
+/// The states that wait for their visit, the next one first, by what [`Search::rank`] says.
+type Waiting = BTreeMap<(u32, u32), (u32, Box<Node>)>;
 
 /// Something wrong, behind which state and by which steps.
 struct Wrong {
@@ -166,23 +139,19 @@ impl Search<'_> {
     fn go(mut self, look: &mut dyn FnMut(&Report) -> Stop) -> Report {
         let root = self.walker.root();
         let number = self.meet(fingerprint(&root), 0, 0);
-        let mut waiting = BinaryHeap::from([self.waits(number, Box::new(root))]);
+        let mut waiting = Waiting::from([(self.rank(number), (number, Box::new(root)))]);
         let mut wrong: Vec<Wrong> = Vec::new();
         let mut visited = 0;
-        while let Some(Waits { number, node, .. }) = waiting.pop() {
-            let met = &mut self.states[number as usize];
-            if std::mem::replace(&mut met.is_visited, true) {
-                continue;
-            }
-            let depth = met.depth;
+        while let Some((_, (number, node))) = waiting.pop_first() {
+            let depth = self.states[number as usize].depth;
             if self.limits.first_only && wrong.iter().any(|wrong| self.is_found(wrong.depth, depth)) {
                 break;
             }
             visited += 1;
             self.visit(number, &node, &mut waiting, &mut wrong);
             self.report.states = self.states.len();
-            self.report.left = self.states.len() - visited;
-            self.report.waiting_max = self.report.waiting_max.max(self.report.left);
+            self.report.left = waiting.len();
+            self.report.waiting_max = self.report.waiting_max.max(waiting.len());
             if self.states.len() >= self.limits.states_max {
                 break;
             }
@@ -204,15 +173,15 @@ impl Search<'_> {
         matches!(self.limits.order, Order::Depth) || wrong_depth <= depth
     }
 
-    fn waits(&self, number: u32, node: Box<Node>) -> Waits {
-        let rank = match self.limits.order {
-            Order::Breadth => (Reverse(self.states[number as usize].depth), Reverse(number)),
-            Order::Depth => (Reverse(0), Reverse(u32::MAX - number)),
-        };
-        Waits { rank, number, node }
+    /// How soon a state is visited.
+    fn rank(&self, number: u32) -> (u32, u32) {
+        match self.limits.order {
+            Order::Breadth => (self.states[number as usize].depth, number),
+            Order::Depth => (0, u32::MAX - number),
+        }
     }
 
-    fn visit(&mut self, number: u32, node: &Node, waiting: &mut BinaryHeap<Waits>, wrong: &mut Vec<Wrong>) {
+    fn visit(&mut self, number: u32, node: &Node, waiting: &mut Waiting, wrong: &mut Vec<Wrong>) {
         let depth = self.states[number as usize].depth;
         let mut reached = Vec::new();
         let report = &mut self.report;
@@ -236,13 +205,11 @@ impl Search<'_> {
                     match self.met.get(&print).copied() {
                         None => {
                             let to = self.meet(print, number, depth);
-                            waiting.push(self.waits(to, next));
+                            waiting.insert(self.rank(to), (to, next));
                             to
                         }
                         Some(to) => {
-                            if self.is_nearer(to, number, depth) {
-                                waiting.push(self.waits(to, next));
-                            }
+                            self.comes_nearer(to, number, depth, waiting);
                             to
                         }
                     }
@@ -271,20 +238,22 @@ impl Search<'_> {
     /// A state that nobody has met.
     fn meet(&mut self, print: u64, from: u32, depth: u32) -> u32 {
         let number = u32::try_from(self.states.len()).expect("memory ends before four billion states");
-        self.states.push(Met { print, from, depth, is_visited: false });
+        self.states.push(Met { print, from, depth });
         self.met.insert(print, number);
         self.report.depth = self.report.depth.max(depth);
         number
     }
 
-    /// True if this is a shorter way to a state that still waits.
-    fn is_nearer(&mut self, to: u32, from: u32, depth: u32) -> bool {
-        let met = &mut self.states[to as usize];
-        let is_nearer = self.limits.order == Order::Breadth && !met.is_visited && depth < met.depth;
-        if is_nearer {
-            (met.from, met.depth) = (from, depth);
+    /// A state that still waits is visited sooner if this is a shorter way to it.
+    fn comes_nearer(&mut self, to: u32, from: u32, depth: u32, waiting: &mut Waiting) {
+        if self.limits.order == Order::Depth || self.states[to as usize].depth <= depth {
+            return;
         }
-        is_nearer
+        if let Some(waits) = waiting.remove(&self.rank(to)) {
+            let met = &mut self.states[to as usize];
+            (met.from, met.depth) = (from, depth);
+            waiting.insert(self.rank(to), waits);
+        }
     }
 
     /// The first state from which no calm end can be reached.
